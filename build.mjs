@@ -12,10 +12,20 @@ const under = (folder, matches) =>
     .filter(matches);
 
 const functions = under('lambdas', (file) => file.endsWith('/handler.ts'));
-const programs = [...under('bin', (file) => file.endsWith('.ts')), ...under('local', (file) => file.endsWith('-worker.ts'))];
+const programs = [
+  ...under('bin', (file) => file.endsWith('.ts')),
+  ...under('local', (file) => file.endsWith('-worker.ts')),
+];
 
 rmSync('build', { recursive: true, force: true });
-const shared = { bundle: true, platform: 'node', target: 'node20', format: 'cjs', logLevel: 'warning', loader: { '.sql': 'text' } };
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  logLevel: 'warning',
+  loader: { '.sql': 'text' },
+};
 await Promise.all([
   build({
     ...shared,

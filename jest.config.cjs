@@ -7,7 +7,10 @@ module.exports = {
     '\\.ts$': [
       '@swc/jest',
       // Dynamic imports stay dynamic: some engines are ES modules only.
-      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs', ignoreDynamic: true } },
+      {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs', ignoreDynamic: true },
+      },
     ],
   },
   testTimeout: 60_000,
