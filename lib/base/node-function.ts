@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IStream } from 'aws-cdk-lib/aws-kinesis';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { Stage } from '../stages';
+
+export interface NodeFunctionProps {
+  readonly stage: Stage;
+  /** Directory under lambdas/, for example `refine/dedup`: bundled by build.mjs. */
+  readonly directory: string;
+  readonly description: string;
+  /** The room's key: encrypts the log group and the environment. */
+  readonly key: IKey;
+  readonly timeout: Duration;
+  readonly memoryMebibytes: number;
+  /** Most containers at once; unreserved when absent. */
+  readonly reservedConcurrency?: number;
+  readonly network?: { readonly vpc: IVpc; readonly securityGroup: ISecurityGroup };
+}
+
+/**
+ * A function on Node 24, arm64, with its own log group and a role that starts with nothing: each method below gives one
+ * permission and the environment variable that goes with it, in one call, so that neither can be had without the other.
+ */
+export class NodeFunction extends Construct {
+  readonly function: LambdaFunction;
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: NodeFunctionProps) {
+    super(scope, id);
+    const { stage, directory, description, key, timeout, memoryMebibytes, reservedConcurrency, network } = props;
+    const logGroup = new LogGroup(this, 'Logs', {
+      retention: stage.logRetentionDays as RetentionDays,
+      encryptionKey: key,
+      removalPolicy: stage.keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [`${logGroup.logGroupArn}`]);
+    if (network !== undefined)
+      // EC2 knows no resource for these before the interface exists.
+      this.allow(
+        [
+          'ec2:CreateNetworkInterface',
+          'ec2:DescribeNetworkInterfaces',
+          'ec2:DescribeSubnets',
+          'ec2:DeleteNetworkInterface',
+          'ec2:AssignPrivateIpAddresses',
+          'ec2:UnassignPrivateIpAddresses',
+        ],
+        ['*'],
+      );
+    this.function = new LambdaFunction(this, 'Function', {
+      description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: 'index.handler',
+      code: Code.fromAsset(bundleOf(directory)),
+      role: this.role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      environmentEncryption: key,
+      timeout,
+      memorySize: memoryMebibytes,
+      ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
+      ...(network === undefined
+        ? {}
+        : {
+            vpc: network.vpc,
+            securityGroups: [network.securityGroup],
+            vpcSubnets: { subnets: network.vpc.isolatedSubnets },
+          }),
+    });
+  }
+
+  /** A statement of the role, written by hand: actions without wildcards on named resources. */
+  allow(actions: string[], resources: string[], conditions: Record<string, Record<string, unknown>> = {}): this {
+    this.role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources, conditions }));
+    return this;
+  }
+
+  environment(name: string, value: string): this {
+    this.function.addEnvironment(name, value);
+    return this;
+  }
+
+  /** Uses a table by the given DynamoDB actions, for example `['PartiQLInsert', 'BatchGetItem']`. */
+  uses(table: ITableV2, variable: string, actions: readonly string[]): this {
+    this.allow(
+      actions.map((action) => `dynamodb:${action}`),
+      [table.tableArn],
+    );
+    if (table.encryptionKey !== undefined)
+      this.usesKeyThrough('dynamodb', table.encryptionKey, ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey']);
+    return this.environment(variable, table.tableName);
+  }
+
+  writes(stream: IStream, variable: string): this {
+    this.allow(['kinesis:PutRecords'], [stream.streamArn]);
+    if (stream.encryptionKey !== undefined)
+      this.usesKeyThrough('kinesis', stream.encryptionKey, ['kms:GenerateDataKey']);
+    return this.environment(variable, stream.streamName);
+  }
+
+  /** Puts objects under one folder of a bucket: the only place where this function may hold what it cannot process. */
+  holdsIn(bucket: IBucket, folder: string, variable: string): this {
+    this.allow(['s3:PutObject'], [bucket.arnForObjects(`${folder}/*`)]);
+    if (bucket.encryptionKey !== undefined) this.usesKeyThrough('s3', bucket.encryptionKey, ['kms:GenerateDataKey']);
+    return this.environment(variable, bucket.bucketName);
+  }
+
+  /** Uses a key only on behalf of one service, never directly. */
+  usesKeyThrough(service: string, key: IKey, actions: string[]): this {
+    const { region } = Stack.of(this);
+    return this.allow(actions, [key.keyArn], {
+      StringEquals: { 'kms:ViaService': `${service}.${region}.amazonaws.com` },
+    });
+  }
+}
+
+/** Where build.mjs put the function; a folder that is missing is named, since synth needs it. */
+function bundleOf(directory: string): string {
+  const bundle = join(process.cwd(), 'build', 'lambdas', directory);
+  if (!existsSync(bundle)) throw new Error(`no bundle for lambdas/${directory}: run 'npm run build' first`);
+  return bundle;
+}

@@ -1,0 +1,43 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { Stage } from '../stages';
+import { removalOf } from './encryption-key';
+
+export interface PrivateBucketProps {
+  readonly stage: Stage;
+  readonly key: IKey;
+  /** Objects go after this many days; kept for ever when absent. */
+  readonly expireAfterDays?: number;
+}
+
+/** A bucket for us alone: encrypted under the room's key, TLS only, versioned, no public access. */
+export function privateBucket(
+  scope: Construct,
+  id: string,
+  { stage, key, expireAfterDays }: PrivateBucketProps,
+): Bucket {
+  return new Bucket(scope, id, {
+    encryption: BucketEncryption.KMS,
+    encryptionKey: key,
+    bucketKeyEnabled: true,
+    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+    objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+    enforceSSL: true,
+    versioned: true,
+    lifecycleRules: [
+      {
+        abortIncompleteMultipartUploadAfter: Duration.days(7),
+        noncurrentVersionExpiration: Duration.days(90),
+        ...(expireAfterDays === undefined ? {} : { expiration: Duration.days(expireAfterDays) }),
+      },
+    ],
+    removalPolicy: removalOf(stage),
+  });
+}
+
+/** Where a room holds what it could not process until it is redriven, and the evidence a while longer. */
+export function heldBucket(scope: Construct, id: string, { stage, key }: { stage: Stage; key: IKey }): Bucket {
+  return privateBucket(scope, id, { stage, key, expireAfterDays: stage.redriveDays + 90 });
+}

@@ -1,0 +1,37 @@
+import {
+  AttributeType,
+  Billing,
+  type GlobalSecondaryIndexPropsV2,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import type { Stage } from '../stages';
+import { removalOf } from './encryption-key';
+
+export interface TableProps {
+  readonly stage: Stage;
+  readonly key: IKey;
+  readonly partitionKey: string;
+  readonly sortKey?: string;
+  /** Attribute with the second (epoch) after which an item may go. */
+  readonly expiry?: string;
+  readonly indexes?: GlobalSecondaryIndexPropsV2[];
+}
+
+/** A table on demand, with string keys, encrypted under the room's key, restorable to any second of the last 35 days. */
+export function table(scope: Construct, id: string, props: TableProps): TableV2 {
+  const { stage, key, partitionKey, sortKey, expiry, indexes } = props;
+  return new TableV2(scope, id, {
+    partitionKey: { name: partitionKey, type: AttributeType.STRING },
+    ...(sortKey === undefined ? {} : { sortKey: { name: sortKey, type: AttributeType.STRING } }),
+    ...(expiry === undefined ? {} : { timeToLiveAttribute: expiry }),
+    ...(indexes === undefined ? {} : { globalSecondaryIndexes: indexes }),
+    billing: Billing.onDemand(),
+    encryption: TableEncryptionV2.customerManagedKey(key),
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    deletionProtection: stage.keepData,
+    removalPolicy: removalOf(stage),
+  });
+}

@@ -1,0 +1,125 @@
+/** Everything in which stages differ, in one place. No other file asks which stage it is. */
+export interface Stage {
+  readonly name: 'local' | 'dev' | 'prod';
+  readonly region: string;
+  /** Keep tables, buckets, keys and databases when their stack is deleted, and refuse to delete them by mistake. */
+  readonly keepData: boolean;
+  /** Where alarms are sent; without an address they are seen in CloudWatch only. */
+  readonly alarmEmail?: string;
+  readonly logRetentionDays: number;
+  readonly network: NewNetwork | ExistingNetwork;
+  readonly ingest: {
+    readonly requestsPerSecond: number;
+    readonly burst: number;
+    /** Ingest refuses sales older than this; null: any age. Claims outlive it (see `claimDays`). */
+    readonly maximumSaleAgeDays: number | null;
+    /** Identifiers in which a source is known to use numbers that look like card numbers, as `source.field`. */
+    readonly cardLikeIdentifiers: readonly string[];
+  };
+  readonly streams: {
+    /** Shards of each sales stream, or on demand. */
+    readonly capacity: { readonly shards: number } | 'on-demand';
+    readonly retentionHours: number;
+    /** Readers of `sales` with a pipe of their own: three readers at 1 MB/s exceed a shard's shared 2 MB/s. */
+    readonly enhancedFanOut: boolean;
+  };
+  /** How long after it was held a record may still be redriven; claims live that much longer. */
+  readonly redriveDays: number;
+  readonly lake: { readonly bufferSeconds: number; readonly bufferMebibytes: number };
+  readonly finance: {
+    readonly baseCapacityUnits: number;
+    readonly maximumCapacityUnits: number;
+    readonly loadEveryMinutes: number;
+  };
+  readonly merchandising: {
+    readonly instanceType: string;
+    readonly storageGibibytes: number;
+    readonly multipleZones: boolean;
+    /** Days that points are kept; 0: for ever. */
+    readonly salesRetentionDays: number;
+    readonly itemsRetentionDays: number;
+  };
+}
+
+export interface NewNetwork {
+  readonly cidr: string;
+}
+
+/** A network that exists: private subnets in three zones, whose route tables reach S3 by a gateway endpoint. */
+export interface ExistingNetwork {
+  readonly vpcId: string;
+  readonly vpcCidr: string;
+  readonly availabilityZones: readonly string[];
+  readonly privateSubnetIds: readonly string[];
+  /** False when the network already has an interface endpoint for Secrets Manager with private names. */
+  readonly createEndpoints: boolean;
+}
+
+const region = 'eu-west-1';
+
+/** What the laptop runs. Nothing is too old, so that any history can be replayed. */
+const local: Stage = {
+  name: 'local',
+  region,
+  keepData: false,
+  logRetentionDays: 7,
+  network: { cidr: '10.40.0.0/16' },
+  ingest: { requestsPerSecond: 1_000, burst: 1_000, maximumSaleAgeDays: null, cardLikeIdentifiers: [] },
+  streams: { capacity: { shards: 2 }, retentionHours: 24, enhancedFanOut: false },
+  redriveDays: 14,
+  lake: { bufferSeconds: 60, bufferMebibytes: 64 },
+  finance: { baseCapacityUnits: 8, maximumCapacityUnits: 8, loadEveryMinutes: 60 },
+  merchandising: {
+    instanceType: 'db.influx.medium',
+    storageGibibytes: 20,
+    multipleZones: false,
+    salesRetentionDays: 0,
+    itemsRetentionDays: 0,
+  },
+};
+
+/** The cheapest that works, and can be deleted whole. */
+const dev: Stage = {
+  ...local,
+  name: 'dev',
+  logRetentionDays: 14,
+  ingest: { requestsPerSecond: 50, burst: 100, maximumSaleAgeDays: 30, cardLikeIdentifiers: [] },
+  streams: { capacity: { shards: 1 }, retentionHours: 24, enhancedFanOut: false },
+  merchandising: { ...local.merchandising, salesRetentionDays: 90, itemsRetentionDays: 14 },
+};
+
+const prod: Stage = {
+  name: 'prod',
+  region,
+  keepData: true,
+  logRetentionDays: 400,
+  network: { cidr: '10.40.0.0/16' },
+  ingest: { requestsPerSecond: 500, burst: 1_000, maximumSaleAgeDays: 30, cardLikeIdentifiers: [] },
+  streams: { capacity: 'on-demand', retentionHours: 168, enhancedFanOut: true },
+  redriveDays: 30,
+  lake: { bufferSeconds: 300, bufferMebibytes: 128 },
+  finance: { baseCapacityUnits: 8, maximumCapacityUnits: 64, loadEveryMinutes: 60 },
+  merchandising: {
+    instanceType: 'db.influx.large',
+    storageGibibytes: 100,
+    multipleZones: true,
+    salesRetentionDays: 400,
+    itemsRetentionDays: 35,
+  },
+};
+
+const stages = { local, dev, prod };
+
+/** Finds a stage by name; throws what is allowed when there is none. */
+export function stageNamed(name: string): Stage {
+  if (!(name in stages)) throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
+  return stages[name as keyof typeof stages];
+}
+
+/**
+ * How long a claim must live (DESIGN.md D3): as old as an accepted sale may be, a day for clocks ahead, the streams'
+ * retention, and the time in which a held record may be redriven.
+ */
+export function claimDays(stage: Stage): number {
+  return (stage.ingest.maximumSaleAgeDays ?? 0) + 1 + Math.ceil(stage.streams.retentionHours / 24) + stage.redriveDays;
+}
