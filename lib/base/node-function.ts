@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IStream } from 'aws-cdk-lib/aws-kinesis';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Stream } from 'aws-cdk-lib/aws-kinesis';
+import type { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Stage } from '../stages';
 
@@ -18,12 +19,12 @@ export interface NodeFunctionProps {
   readonly directory: string;
   readonly description: string;
   /** The room's key: encrypts the log group and the environment. */
-  readonly key: IKey;
+  readonly key: Key;
   readonly timeout: Duration;
   readonly memoryMebibytes: number;
   /** Most containers at once; unreserved when absent. */
   readonly reservedConcurrency?: number;
-  readonly network?: { readonly vpc: IVpc; readonly securityGroup: ISecurityGroup };
+  readonly network?: { readonly vpc: IVpc; readonly securityGroups: ISecurityGroup[] };
 }
 
 /**
@@ -74,7 +75,7 @@ export class NodeFunction extends Construct {
         ? {}
         : {
             vpc: network.vpc,
-            securityGroups: [network.securityGroup],
+            securityGroups: network.securityGroups,
             vpcSubnets: { subnets: network.vpc.isolatedSubnets },
           }),
     });
@@ -92,7 +93,7 @@ export class NodeFunction extends Construct {
   }
 
   /** Uses a table by the given DynamoDB actions, for example `['PartiQLInsert', 'BatchGetItem']`. */
-  uses(table: ITableV2, variable: string, actions: readonly string[]): this {
+  uses(table: TableV2, variable: string, actions: readonly string[]): this {
     this.allow(
       actions.map((action) => `dynamodb:${action}`),
       [table.tableArn],
@@ -102,7 +103,7 @@ export class NodeFunction extends Construct {
     return this.environment(variable, table.tableName);
   }
 
-  writes(stream: IStream, variable: string): this {
+  writes(stream: Stream, variable: string): this {
     this.allow(['kinesis:PutRecords'], [stream.streamArn]);
     if (stream.encryptionKey !== undefined)
       this.usesKeyThrough('kinesis', stream.encryptionKey, ['kms:GenerateDataKey']);
@@ -110,14 +111,21 @@ export class NodeFunction extends Construct {
   }
 
   /** Puts objects under one folder of a bucket: the only place where this function may hold what it cannot process. */
-  holdsIn(bucket: IBucket, folder: string, variable: string): this {
+  holdsIn(bucket: Bucket, folder: string, variable: string): this {
     this.allow(['s3:PutObject'], [bucket.arnForObjects(`${folder}/*`)]);
     if (bucket.encryptionKey !== undefined) this.usesKeyThrough('s3', bucket.encryptionKey, ['kms:GenerateDataKey']);
     return this.environment(variable, bucket.bucketName);
   }
 
+  readsSecret(secret: Secret, variable: string): this {
+    this.allow(['secretsmanager:GetSecretValue'], [secret.secretArn]);
+    if (secret.encryptionKey !== undefined)
+      this.usesKeyThrough('secretsmanager', secret.encryptionKey, ['kms:Decrypt']);
+    return this.environment(variable, secret.secretArn);
+  }
+
   /** Uses a key only on behalf of one service, never directly. */
-  usesKeyThrough(service: string, key: IKey, actions: string[]): this {
+  usesKeyThrough(service: string, key: Pick<Key, 'keyArn'>, actions: string[]): this {
     const { region } = Stack.of(this);
     return this.allow(actions, [key.keyArn], {
       StringEquals: { 'kms:ViaService': `${service}.${region}.amazonaws.com` },

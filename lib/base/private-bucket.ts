@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Stage } from '../stages';
@@ -7,7 +7,7 @@ import { removalOf } from './encryption-key';
 
 export interface PrivateBucketProps {
   readonly stage: Stage;
-  readonly key: IKey;
+  readonly key: Key;
   /** Objects go after this many days; kept for ever when absent. */
   readonly expireAfterDays?: number;
 }
@@ -38,6 +38,6 @@ export function privateBucket(
 }
 
 /** Where a room holds what it could not process until it is redriven, and the evidence a while longer. */
-export function heldBucket(scope: Construct, id: string, { stage, key }: { stage: Stage; key: IKey }): Bucket {
+export function heldBucket(scope: Construct, id: string, { stage, key }: { stage: Stage; key: Key }): Bucket {
   return privateBucket(scope, id, { stage, key, expireAfterDays: stage.redriveDays + 90 });
 }

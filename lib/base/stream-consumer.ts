@@ -1,17 +1,17 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnStreamConsumer, type IStream } from 'aws-cdk-lib/aws-kinesis';
+import { CfnStreamConsumer, type Stream } from 'aws-cdk-lib/aws-kinesis';
 import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { NodeFunction, type NodeFunctionProps } from './node-function';
 import type { Signal } from './signal';
 
 export interface StreamConsumerProps extends NodeFunctionProps {
   /** The stream to read, from the oldest record it still holds: no reader misses the first sale. */
-  readonly stream: IStream;
+  readonly stream: Stream;
   /** Keeps the records of batches that are given up. */
-  readonly heldBucket: IBucket;
+  readonly heldBucket: Bucket;
   readonly batchSize: number;
   /** How long records may gather before an invocation: fewer, fuller calls. */
   readonly batchingWindow: Duration;

@@ -5,14 +5,14 @@ import {
   TableEncryptionV2,
   TableV2,
 } from 'aws-cdk-lib/aws-dynamodb';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Stage } from '../stages';
 import { removalOf } from './encryption-key';
 
 export interface TableProps {
   readonly stage: Stage;
-  readonly key: IKey;
+  readonly key: Key;
   readonly partitionKey: string;
   readonly sortKey?: string;
   /** Attribute with the second (epoch) after which an item may go. */

@@ -1,0 +1,41 @@
+import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { secretsManagerClient } from '../../../base/runtime/clients';
+import { deployStep } from '../../../base/runtime/deploy-step';
+import { requireEnv } from '../../../base/runtime/env';
+import { administrationOf } from './influxdb-administration';
+
+const secrets = secretsManagerClient();
+const tokenSecretArns = { write: requireEnv('WRITE_TOKEN_SECRET_ARN'), read: requireEnv('READ_TOKEN_SECRET_ARN') };
+
+/**
+ * Runs at deploy: creates the databases with their retention, and mints one token that only writes and one that only
+ * reads into their secrets. The instance's own secret knows only its first user, who may do anything, and whom no
+ * function uses.
+ *
+ * On repeat: databases are left as they are and tokens that exist are kept. On failure: the deployment stops with the
+ * reason; the next one goes on from there. A token that was minted but not stored is replaced.
+ */
+export const handler = deployStep(async (properties) => {
+  const user = JSON.parse(await readSecret(requireEnv('FIRST_USER_SECRET_ARN')));
+  const url = `https://${requireEnv('INFLUXDB_ENDPOINT')}:8086`;
+  const administration = await administrationOf(url, requireEnv('ORGANIZATION'), user);
+
+  const bucketIds = [
+    await administration.ensureBucket(requireEnv('SALES_DATABASE'), Number(properties.salesRetentionDays)),
+    await administration.ensureBucket(requireEnv('ITEMS_DATABASE'), Number(properties.itemsRetentionDays)),
+  ];
+  for (const action of ['write', 'read'] as const) {
+    const secretArn = tokenSecretArns[action];
+    const description = `tillstream-${action}`;
+    const stored = JSON.parse(await readSecret(secretArn)).token !== undefined;
+    if (stored && (await administration.hasToken(description))) continue;
+    const token = await administration.mintToken(description, action, bucketIds);
+    await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: JSON.stringify({ token }) }));
+  }
+  return {};
+});
+
+async function readSecret(secretArn: string): Promise<string> {
+  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: secretArn }));
+  return SecretString ?? '{}';
+}
