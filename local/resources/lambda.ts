@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import type { LocalAccount } from '../account';
+import { localAccount, localRegion } from '../engines/engine';
+import type { ResourceModel } from '../template/resource-model';
+
+export const lambdaFunction: ResourceModel<LocalAccount> = {
+  uses: [
+    'FunctionName',
+    'Code',
+    'Handler',
+    'Role',
+    'Timeout',
+    'MemorySize',
+    'Environment',
+    'ReservedConcurrentExecutions',
+  ],
+  withoutEffect: {
+    Architectures: 'the bundle is JavaScript',
+    Description: 'prose',
+    KmsKeyArn: 'the environment is handed over in memory',
+    LoggingConfig: 'each function has one log file',
+    Runtime: 'functions run on the Node that runs all of this; one bundle is made for both',
+    Tags: 'nothing reads tags',
+    VpcConfig: 'everything is on 127.0.0.1',
+  },
+  create({ properties, generatedName, stackName }, { defineFunction, assetFolder }) {
+    const name = (properties.FunctionName ?? generatedName).slice(0, 64);
+    const arn = `arn:aws:lambda:${localRegion}:${localAccount}:function:${name}`;
+    const [file, handlerExport] = String(properties.Handler).split('.');
+    defineFunction({
+      name,
+      arn,
+      handlerFile: join(assetFolder(stackName, properties.Code), `${file}.js`),
+      handlerExport: handlerExport!,
+      roleName: String(properties.Role).split('/').pop()!,
+      timeoutSeconds: properties.Timeout ?? 3,
+      memoryMb: properties.MemorySize ?? 128,
+      environment: properties.Environment?.Variables ?? {},
+      concurrency: properties.ReservedConcurrentExecutions,
+    });
+    return { ref: name, attributes: { Arn: arn } };
+  },
+};
+
+/** Declared now, started when everything stands: a mapping starts reading at once. */
+export const eventSourceMapping: ResourceModel<LocalAccount> = {
+  uses: [
+    'BatchSize',
+    'BisectBatchOnFunctionError',
+    'DestinationConfig',
+    'EventSourceArn',
+    'FunctionName',
+    'FunctionResponseTypes',
+    'MaximumBatchingWindowInSeconds',
+    'MaximumRecordAgeInSeconds',
+    'MaximumRetryAttempts',
+    'ParallelizationFactor',
+    'StartingPosition',
+  ],
+  withoutEffect: { MetricsConfig: 'the mapping counts its events anyway', Tags: 'nothing reads tags' },
+  create({ properties, generatedName }, { mappings }) {
+    mappings.push({ id: generatedName, properties });
+    return { ref: generatedName, attributes: { Id: generatedName } };
+  },
+};
+
+export const permission: ResourceModel<LocalAccount> = {
+  uses: ['FunctionName'],
+  withoutEffect: {
+    Action: 'the run wires only what the template wires',
+    Principal: 'the run wires only what the template wires',
+    SourceArn: 'the run wires only what the template wires',
+    SourceAccount: 'the run wires only what the template wires',
+  },
+  create: ({ generatedName }) => ({ ref: generatedName }),
+};
