@@ -1,0 +1,86 @@
+import { createReadStream, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where a card number was found, and how it was written. Never the number itself. */
+export interface Finding {
+  readonly where: string;
+  readonly form: 'digits' | 'hex' | 'base64';
+}
+
+/**
+ * Looks for card numbers in text: plain, with spaces, dashes or dots between digits, as hex of their ASCII, and as base64
+ * of text that holds them, at any offset. Looks at every stretch of 12 to 19 digits there is, so the effort does not grow
+ * with the number of cards.
+ */
+export function cardNumbersIn(text: string, known: ReadonlySet<string>): Finding['form'][] {
+  const found: Finding['form'][] = [];
+  if (holdsKnown(text, known)) found.push('digits');
+  for (const [run] of text.matchAll(/(?:3[0-9]){12,}/g))
+    if (isKnown(run.replace(/3([0-9])/g, '$1'), known)) found.push('hex');
+  for (const [run] of text.matchAll(/[A-Za-z0-9+/_-]{16,}/g)) {
+    // The run may begin anywhere in what was encoded.
+    for (let offset = 0; offset < 4; offset++) {
+      const decoded = Buffer.from(run.slice(offset), 'base64').toString('latin1');
+      if (holdsKnown(decoded, known)) {
+        found.push('base64');
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+/** Scans pieces of content as they come. */
+export async function scanContents(
+  contents: AsyncIterable<{ readonly where: string; readonly text: string }>,
+  known: ReadonlySet<string>,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { where, text } of contents)
+    for (const form of cardNumbersIn(text, known)) findings.push({ where, form });
+  return findings;
+}
+
+/** Every byte of every file below a folder, in overlapping pieces, so that no number is cut in two. */
+export async function* filesBelow(directory: string): AsyncIterable<{ where: string; text: string }> {
+  const overlap = 256;
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const where = join(entry.parentPath, entry.name);
+    let tail = '';
+    try {
+      for await (const chunk of createReadStream(where, { highWaterMark: 1 << 20, encoding: 'latin1' })) {
+        yield { where, text: tail + chunk };
+        tail = (chunk as string).slice(-overlap);
+      }
+    } catch (error) {
+      // Databases remove files of their own while they run.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** A number in every form that the scan must find: the control that shows it is not blind. */
+export function plantedControls(cardNumber: string): string[] {
+  const ascii = Buffer.from(cardNumber);
+  return [
+    cardNumber,
+    cardNumber.replace(/(.{4})(?=.)/g, '$1 '),
+    cardNumber.replace(/(.{4})(?=.)/g, '$1-'),
+    ascii.toString('hex'),
+    ...['', 'x', 'xy'].map((before) => Buffer.from(`${before}${cardNumber}`).toString('base64')),
+  ];
+}
+
+function holdsKnown(text: string, known: ReadonlySet<string>): boolean {
+  for (const [run] of text.matchAll(/[0-9](?:[ .-]?[0-9]){11,}/g))
+    if (isKnown(run.replace(/[ .-]/g, ''), known)) return true;
+  return false;
+}
+
+function isKnown(digits: string, known: ReadonlySet<string>): boolean {
+  for (let length = 12; length <= 19; length++)
+    for (let start = 0; start + length <= digits.length; start++)
+      if (known.has(digits.slice(start, start + length))) return true;
+  return false;
+}

@@ -1,0 +1,70 @@
+import { AwsError } from '../engine';
+import { total, type Units } from './capacity';
+import { notModelled, validationException } from './dynalite';
+import type { Journal } from './journal';
+import { Table, type TableSettings } from './table';
+
+/** What every operation works on. */
+export interface Context {
+  readonly tables: Tables;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Tells what an item operation is billed. */
+  readonly consumed: (tableName: string, kind: 'read' | 'write', units: number) => void;
+  /** Whether a test wants this item operation throttled; `index` counts statements, keys or actions of a request. */
+  readonly throttled: (tableName: string, operation: string, index?: number) => boolean;
+}
+
+export class Tables {
+  readonly #tables = new Map<string, Table>();
+
+  constructor(private readonly journal: Journal | undefined) {}
+
+  get(name: unknown): Table {
+    const table = this.find(name);
+    if (table === undefined) throw new AwsError('ResourceNotFoundException', 'Requested resource not found');
+    return table;
+  }
+
+  find(name: unknown): Table | undefined {
+    if (typeof name !== 'string') {
+      throw validationException(
+        "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null",
+      );
+    }
+    return this.#tables.get(name);
+  }
+
+  all(): Table[] {
+    return [...this.#tables.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  }
+
+  add(settings: TableSettings): Table {
+    const table = new Table(settings, this.journal);
+    this.#tables.set(table.name, table);
+    return table;
+  }
+
+  delete(table: Table): void {
+    table.drop();
+    this.#tables.delete(table.name);
+  }
+}
+
+/** Refuses members that the operation would otherwise ignore in silence. */
+export function onlyMembers(operation: string, input: any, members: ReadonlySet<string>): void {
+  for (const member in input) {
+    if (!members.has(member) && input[member] != null) throw notModelled(`parameter ${member} of ${operation}`);
+  }
+}
+
+export function billWrite(context: Context, table: Table, units: Units): void {
+  context.consumed(table.name, 'write', total(units));
+}
+
+export function throttlingException(): AwsError {
+  return new AwsError(
+    'ThrottlingException',
+    'Throughput exceeds the current capacity of your table or index. Please retry the request.',
+  );
+}

@@ -1,0 +1,144 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cardNumbersIn, type Finding, filesBelow, plantedControls, scanContents } from './card-number-scan';
+import type { Run } from './run';
+import type { IngestTotals, Sender } from './sender';
+import { financeTotals, inventoryTotals, lakeTotals, merchandisingTotals, type StoreTotals } from './store-totals';
+
+/** What a run did, by the account of each part itself. */
+export interface Report {
+  readonly ingest: IngestTotals;
+  readonly dedup: { readonly unique: number; readonly duplicates: number; readonly conflicts: number };
+  readonly stores: Readonly<Record<'merchandising' | 'finance' | 'lake' | 'inventory', StoreTotals>>;
+  readonly vault: { readonly cards: number };
+  /** Places outside the vault where a card number that was sent was found. */
+  readonly cardNumbersOutsideVault: number;
+  readonly cardNumberFindings: readonly Finding[];
+  /** Records given up or not understood, which wait for redrive. */
+  readonly held: number;
+  /** Calls of function code, by service and operation. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly billed: unknown;
+  readonly salesPerSecond: number;
+  readonly seconds: { readonly boot: number; readonly ingest: number; readonly drain: number };
+}
+
+export async function storeTotals(run: Run): Promise<Report['stores']> {
+  const { account, endpoints } = run;
+  const [merchandising, finance, lake, inventory] = await Promise.all([
+    merchandisingTotals((influxQl) => run.queryTimeSeries(influxQl)),
+    financeTotals(endpoints.warehouseUrl),
+    lakeTotals(join(endpoints.lakeDir, 'sale_lines', '**', '*.parquet')),
+    inventoryTotals(
+      (operation, input) => account.engines.dynamodb.call(operation, input),
+      run.valueOf('Inventory', 'COUNTERS_TABLE_NAME'),
+    ),
+  ]);
+  return { merchandising, finance, lake, inventory };
+}
+
+/** Call after draining. */
+export async function reportOf(run: Run, sender: Sender, seconds: Report['seconds']): Promise<Report> {
+  const { account } = run;
+  const metered = account.door.meter.snapshot();
+  const stores = await storeTotals(run);
+  const unique = await countItems(run, run.valueOf('Refine', 'CLAIMS_TABLE_NAME'));
+  const objects = await heldObjects(run);
+  const conflicts = objects.filter(({ key }) => key.startsWith('conflicts/')).length;
+  const findings = await scanForCardNumbers(run, sender.cardNumbers);
+  const { totals } = sender;
+  return {
+    ingest: totals,
+    dedup: { unique, duplicates: totals.accepted - unique - conflicts, conflicts },
+    stores,
+    vault: { cards: await countItems(run, run.valueOf('Cardholder', 'VAULT_TABLE_NAME'), 'card#') },
+    cardNumbersOutsideVault: findings.length,
+    cardNumberFindings: findings.slice(0, 20),
+    held: objects.length - conflicts,
+    calls: metered.calls.functions,
+    billed: metered.billed,
+    salesPerSecond: Math.round(unique / (seconds.ingest + seconds.drain)),
+    seconds,
+  };
+}
+
+/** Everything held in the rooms' buckets: conflicts, records that were not understood, and batches that were given up. */
+async function heldObjects({ account }: Run): Promise<{ readonly bucket: string; readonly key: string }[]> {
+  const { s3 } = account.engines;
+  const { Buckets } = await s3.call('ListBuckets', {});
+  const found: { bucket: string; key: string }[] = [];
+  for (const { Name: bucket } of Buckets)
+    for (const Prefix of ['conflicts/', 'held/', 'aws/lambda/']) {
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await s3.call('ListObjectsV2', {
+          Bucket: bucket,
+          Prefix,
+          ...(ContinuationToken && { ContinuationToken }),
+        });
+        for (const { Key: key } of page.Contents ?? []) found.push({ bucket, key });
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+    }
+  return found;
+}
+
+async function countItems({ account }: Run, TableName: string, prefix = ''): Promise<number> {
+  let count = 0;
+  let ExclusiveStartKey: object | undefined;
+  do {
+    const page = await account.engines.dynamodb.call('Scan', {
+      TableName,
+      ...(ExclusiveStartKey && { ExclusiveStartKey }),
+    });
+    for (const item of page.Items) if (prefix === '' || String(item.pk?.S).startsWith(prefix)) count++;
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey !== undefined);
+  return count;
+}
+
+/**
+ * Scans the logical content of every engine and every file of the state folder, logs among them, for the card numbers
+ * that were sent. A control number is planted first, in every form, in a file and in an engine: unless each of them is
+ * found, the scan is blind and fails.
+ */
+async function scanForCardNumbers(run: Run, sent: ReadonlySet<string>): Promise<Finding[]> {
+  const { engines, directory } = run.account;
+  const control = '4000000000000002';
+  const known = new Set([...sent, control]);
+  const controls = plantedControls(control);
+  for (const form of controls)
+    if (cardNumbersIn(`before ${form} after`, new Set([control])).length === 0)
+      throw new Error(`the card number scan does not see ${form}`);
+
+  const Bucket = 'tillstream-scan-control';
+  const planted = join(directory, 'scan-control.txt');
+  await engines.s3.call('CreateBucket', { Bucket });
+  await engines.s3.call('PutObject', { Bucket, Key: 'control', Body: Buffer.from(controls.join('\n')) });
+  writeFileSync(planted, controls.join('\n'));
+  const findings: Finding[] = [];
+  try {
+    const all = [
+      engines.dynamodb,
+      engines.kinesis,
+      engines.s3,
+      engines.kms,
+      engines.secretsManager,
+      engines.firehose,
+      engines.glue,
+      engines.redshift.data,
+      engines.influxdb,
+    ];
+    for (const engine of all) findings.push(...(await scanContents(engine.contents(), known)));
+    findings.push(...(await scanContents(filesBelow(directory), known)));
+  } finally {
+    rmSync(planted, { force: true });
+    await engines.s3.call('DeleteObject', { Bucket, Key: 'control' });
+  }
+  const isControl = ({ where }: Finding) => where.includes('scan-control');
+  const forms = (where: (finding: Finding) => boolean) =>
+    new Set(findings.filter((finding) => isControl(finding) && where(finding)).map(({ form }) => form));
+  if (forms(({ where }) => where === planted).size !== 3 || forms(({ where }) => where !== planted).size !== 3)
+    throw new Error('the card number scan did not find the control that was planted: its result means nothing');
+  return findings.filter((finding) => !isControl(finding));
+}
