@@ -111,6 +111,7 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
   const encryptedWith = new Map<string, string>();
   const functions = new Map<string, LocalFunction>();
   const functionHost = new FunctionHost({
+    workerFile: join(process.cwd(), 'build', 'local', 'lambda', 'function-worker.js'),
     onLog: (_, line) => alarms.recordLine(line),
     onMetric: (FunctionName, metric, value) => alarms.record('AWS/Lambda', metric, { FunctionName }, value),
   });

@@ -189,7 +189,7 @@ export class Run {
 }
 
 async function startMappings(account: LocalAccount): Promise<ReadonlyMap<string, EventSourceMapping>> {
-  const { door, engines, functions, functionHost, alarms, directory } = account;
+  const { door, engines, functions, functionHost, directory } = account;
   const mappings = new Map<string, EventSourceMapping>();
   for (const { id, properties } of account.mappings) {
     const declared = functions.get(properties.FunctionName);

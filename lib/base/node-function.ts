@@ -33,11 +33,14 @@ export interface NodeFunctionProps {
  */
 export class NodeFunction extends Construct {
   readonly function: LambdaFunction;
+  /** Under lambdas/. */
+  readonly directory: string;
   readonly role: Role;
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
     const { stage, directory, description, key, timeout, memoryMebibytes, reservedConcurrency, network } = props;
+    this.directory = directory;
     const logGroup = new LogGroup(this, 'Logs', {
       retention: stage.logRetentionDays as RetentionDays,
       encryptionKey: key,

@@ -1,0 +1,90 @@
+import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
+import { parseSale, type Sale, saleKey } from '../../base/domain/sale';
+import { dynamoDbClient, kinesisClient, s3Client } from '../../base/runtime/clients';
+import { requireEnv } from '../../base/runtime/env';
+import { type HeldRecord, holdRecords } from '../../base/runtime/held-records';
+import { countMetrics, log } from '../../base/runtime/log';
+import { failFrom, readBatch, type StreamRecord } from '../../base/runtime/stream-batch';
+import { writeRecords } from '../../base/runtime/stream-writer';
+import { ClaimsTable } from './claims-table';
+import { digestOf } from './digest';
+import { type Contradiction, decide, firstOfEachKey } from './first-seen';
+
+const claims = new ClaimsTable(dynamoDbClient(), requireEnv('CLAIMS_TABLE_NAME'), Number(requireEnv('CLAIM_DAYS')));
+const kinesis = kinesisClient();
+const salesStream = requireEnv('SALES_STREAM_NAME');
+const s3 = s3Client();
+const heldBucket = requireEnv('HELD_BUCKET_NAME');
+
+interface Arrival {
+  readonly record: StreamRecord;
+  readonly key: string;
+  readonly position: string;
+  readonly sale: Sale;
+}
+
+/**
+ * Hands each sale of `sales-ingest` over to `sales` once: the record that claimed it, and no other.
+ *
+ * Repeated: the same record, however it is batched or redriven, is handed over again, since the claim names its position;
+ * the same sale at another position is stopped. So a sale can be in `sales` more than once, and readers go by its key.
+ * Bad data: a record that is no sale is held, and so is the same key with another body, which is also reported.
+ * Failure: what was not claimed or not taken by `sales` is delivered again from there on; a call that fails as a whole is
+ * thrown, and the batch comes again. Nothing is lost, since claims are kept and held records are named by position.
+ */
+export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
+  const batch = readBatch(event);
+  const { arrivals, unreadable } = arrivalsOf(batch);
+  const holders = await claims.claim(
+    firstOfEachKey(arrivals).map(({ key, position, sale }) => ({ key, position, digest: digestOf(sale) })),
+  );
+  const { handOver, repeats, conflicts, incomparable, undecided } = decide(arrivals, holders);
+
+  await holdRecords(s3, heldBucket, 'conflicts', conflicts.map(conflictOf));
+  const held = [...unreadable, ...incomparable.map(incomparableOf)];
+  await holdRecords(s3, heldBucket, 'held', held);
+  const outgoing = handOver.map(({ key, record }) => ({ partitionKey: key, text: record.text }));
+  const refused = await writeRecords(kinesis, salesStream, outgoing);
+
+  for (const { arrival, claim } of conflicts)
+    log.warn('conflict', { key: arrival.key, position: arrival.position, winner: claim.position });
+  countMetrics({
+    HandedOver: handOver.length - refused.size,
+    Duplicates: repeats.length,
+    Conflicts: conflicts.length,
+    Held: held.length,
+  });
+  const again = [...undecided, ...[...refused].map((index) => handOver[index]!)];
+  return failFrom(
+    again.map(({ record }) => record),
+    batch,
+  );
+}
+
+function arrivalsOf(batch: readonly StreamRecord[]): { arrivals: Arrival[]; unreadable: HeldRecord[] } {
+  const arrivals: Arrival[] = [];
+  const unreadable: HeldRecord[] = [];
+  for (const record of batch) {
+    const sale = parseSale(record.text);
+    if ('reason' in sale) unreadable.push({ record, reason: sale.reason });
+    else arrivals.push({ record, key: saleKey(sale), position: record.position, sale });
+  }
+  return { arrivals, unreadable };
+}
+
+function conflictOf({ arrival, claim }: Contradiction<Arrival>): HeldRecord {
+  return {
+    record: arrival.record,
+    reason: 'the same source and transactionId came with another body',
+    details: { key: arrival.key, winner: claim.position, winnerDigest: claim.digest, digest: digestOf(arrival.sale) },
+  };
+}
+
+function incomparableOf({ arrival, claim }: Contradiction<Arrival>): HeldRecord {
+  const version = claim.digest.split(':', 1)[0];
+  return {
+    record: arrival.record,
+    reason: `claimed under digest version ${version}, which this release does not know`,
+    details: { key: arrival.key, winner: claim.position, winnerDigest: claim.digest },
+  };
+}

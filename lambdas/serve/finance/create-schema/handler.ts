@@ -1,0 +1,63 @@
+import { GetNamespaceCommand } from '@aws-sdk/client-redshift-serverless';
+import { redshiftDataClient, redshiftServerlessClient } from '../../../base/runtime/clients';
+import { deployStep } from '../../../base/runtime/deploy-step';
+import { requireEnv } from '../../../base/runtime/env';
+import { log } from '../../../base/runtime/log';
+import { guardStopped, literal, type Warehouse, warehouse } from '../warehouse';
+import { beforeMigrations, grantsTo, migrationGuard, migrationStatements, migrations } from './migrations';
+
+const namespaceName = requireEnv('NAMESPACE_NAME');
+const workgroupName = requireEnv('WORKGROUP_NAME');
+const database = requireEnv('DATABASE_NAME');
+const loaderUser = requireEnv('LOADER_USER');
+const redshiftData = redshiftDataClient();
+const redshiftServerless = redshiftServerlessClient();
+
+// Below the function's timeout, so that the outcome still reaches CloudFormation.
+const patienceMs = 4 * 60_000;
+
+/**
+ * Brings the ledger's schema to its newest version, and lets the loader in. Acts as the namespace's administrator, whose
+ * password Redshift keeps in a secret that only the namespace itself can name.
+ *
+ * On repeat: versions that are recorded are not applied again, a user that exists is not created again. On failure: each
+ * version is one transaction; the deploy fails with the warehouse's reason, and the next one goes on from there.
+ */
+export const handler = deployStep(async () => {
+  const { namespace } = await redshiftServerless.send(new GetNamespaceCommand({ namespaceName }));
+  const secretArn = namespace?.adminPasswordSecretArn;
+  if (secretArn === undefined) throw new Error(`namespace ${namespaceName} has no managed administrator password`);
+  const deadline = Date.now() + patienceMs;
+  const admin = warehouse(redshiftData, {
+    workgroupName,
+    database,
+    secretArn,
+    remainingMs: () => deadline - Date.now(),
+  });
+
+  await admin.run(beforeMigrations);
+  const version = await migrate(admin);
+  const users = await admin.rows(
+    `SELECT usename FROM pg_user WHERE LOWER(usename) = ${literal(loaderUser.toLowerCase())}`,
+  );
+  if (users.length === 0) await admin.run([`CREATE USER "${loaderUser}" PASSWORD DISABLE`]);
+  await admin.run(grantsTo(loaderUser));
+  return { version: String(version) };
+});
+
+async function migrate(admin: Warehouse): Promise<number> {
+  const applied = new Set(
+    (await admin.rows('SELECT version FROM finance.schema_versions')).map(([version]) => version),
+  );
+  for (const migration of migrations) {
+    if (applied.has(String(migration.version))) continue;
+    try {
+      await admin.run(migrationStatements(migration, new Date()));
+      log.info('schema migrated', { version: migration.version });
+    } catch (error) {
+      // Another run of the deploy was faster.
+      if (!guardStopped(error, migrationGuard)) throw error;
+    }
+  }
+  return migrations.at(-1)?.version ?? 0;
+}

@@ -1,0 +1,42 @@
+import { rowTables } from '../../../base/domain/sale-rows';
+import { createLedgerTable, withLayout } from '../ledger';
+import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
+import ledgerSql from './ledger.sql';
+import schemaSql from './schema.sql';
+
+/** A step of the schema that was deployed once is never edited: what comes later is another step. */
+export interface Migration {
+  readonly version: number;
+  readonly statements: readonly string[];
+}
+
+export const migrations: readonly Migration[] = [
+  { version: 1, statements: [...rowTables.map(createLedgerTable), ...statementsOf(ledgerSql).map(withLayout)] },
+];
+
+/** Bears being run again. */
+export const beforeMigrations: readonly string[] = statementsOf(schemaSql).map(withLayout);
+
+/** Index of the statement that stops a step which another run of the deploy has applied meanwhile. */
+export const migrationGuard = 1;
+
+/** One transaction: the step and its record, or neither. */
+export function migrationStatements({ version, statements }: Migration, now: Date): string[] {
+  return [
+    'LOCK TABLE finance.schema_versions',
+    unlessAny(`finance.schema_versions\nWHERE version = ${version}`),
+    ...statements,
+    `INSERT INTO finance.schema_versions (version, applied_at)\nVALUES (${version}, ${timestampLiteral(now)})`,
+  ];
+}
+
+/** What the loader may do, and no more. Locking a table takes the right to update it. */
+export function grantsTo(user: string): string[] {
+  const name = `"${user}"`;
+  return [
+    `GRANT USAGE ON SCHEMA finance TO ${name}`,
+    ...[...rowTables.map((table) => table.name), 'loaded_files'].map(
+      (table) => `GRANT SELECT, INSERT, UPDATE ON finance.${table} TO ${name}`,
+    ),
+  ];
+}

@@ -1,0 +1,91 @@
+import { type Column, oneRowPerKey, type RowTable } from '../../base/domain/sale-rows';
+
+/**
+ * The ledger's tables as SQL, made from the rows' definition. Everything here runs on Redshift and on PostgreSQL but the
+ * attributes, which say how Redshift lays a table out and nothing about what is in it.
+ */
+
+/** What only Redshift knows: rows of one sale lie together, days are found without a scan. */
+export const layoutOf: Readonly<Record<string, string>> = {
+  sale_lines: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
+  sale_tenders: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
+  loaded_files: 'DISTSTYLE ALL SORTKEY (accepted_date)',
+  schema_versions: 'DISTSTYLE ALL',
+};
+
+/** Columns of the files that the ledger has no use for: free text is not bookkeeping. */
+const unused = new Set(['note']);
+
+/** Columns that are dates in the ledger and text in the files. */
+const dates = new Set(['business_date']);
+
+/** When this column was written, the sale was new to the ledger: later than its day's report, it was late. */
+const loadedAt = 'loaded_at';
+
+/** The statement that makes a table of the ledger, with Redshift's attributes beside it. */
+export function createLedgerTable({ name, key, columns }: RowTable): string {
+  const definitions = booked(columns).map((column) => {
+    const type = dates.has(column.name) ? 'date' : sqlType(column);
+    return `  ${column.name} ${type}${column.optional ? '' : ' NOT NULL'}`;
+  });
+  return withLayout(
+    `CREATE TABLE finance.${name} (\n${[
+      ...definitions,
+      `  ${loadedAt} timestamp NOT NULL`,
+      `  PRIMARY KEY (${key.join(', ')})`,
+    ].join(',\n')}\n)`,
+  );
+}
+
+/** Puts Redshift's attributes behind a `CREATE TABLE finance.x (...)`. */
+export function withLayout(statement: string): string {
+  const name = /^CREATE TABLE (?:IF NOT EXISTS )?finance\.(\w+)/.exec(statement)?.[1];
+  return name !== undefined && name in layoutOf ? `${statement}\n${layoutOf[name]}` : statement;
+}
+
+/** Where files are copied to first: the files' columns, in the files' order, since Parquet is copied by position. */
+export function createCopied({ name, columns }: RowTable): string {
+  return `CREATE TEMP TABLE copied_${name} (\n${columns
+    .map((column) => `  ${column.name} ${sqlType(column)}`)
+    .join(',\n')}\n)`;
+}
+
+export function copyFiles({ name }: RowTable, manifest: string, roleArn: string): string {
+  return `COPY copied_${name} FROM ${manifest}\nIAM_ROLE ${roleArn}\nFORMAT AS PARQUET MANIFEST`;
+}
+
+/** One row per key of what was copied, as the ledger's columns. MERGE takes no row twice, and no query as its source. */
+export function createArrived(table: RowTable, loadedAtLiteral: string): string {
+  const columns = booked(table.columns).map(({ name }) =>
+    dates.has(name) ? `CAST(${name} AS date) AS ${name}` : name,
+  );
+  const query = oneRowPerKey(table, `copied_${table.name}`, [...columns, `${loadedAtLiteral} AS ${loadedAt}`]);
+  return `CREATE TEMP TABLE arrived_${table.name} DISTKEY (transaction_id) AS\n${query}`;
+}
+
+/**
+ * Books what is new and leaves what is booked: Redshift's MERGE must do something to a row that matches, so it sets the
+ * last part of the key to what it is.
+ */
+export function mergeArrived({ name, key, columns }: RowTable): string {
+  const ledger = `finance.${name}`;
+  const arrived = `arrived_${name}`;
+  const names = [...booked(columns).map((column) => column.name), loadedAt];
+  const last = key.at(-1);
+  return [
+    `MERGE INTO ${ledger}`,
+    `USING ${arrived}`,
+    `ON ${key.map((column) => `${ledger}.${column} = ${arrived}.${column}`).join(' AND ')}`,
+    `WHEN MATCHED THEN UPDATE SET ${last} = ${arrived}.${last}`,
+    `WHEN NOT MATCHED THEN INSERT (${names.join(', ')})`,
+    `VALUES (${names.map((column) => `${arrived}.${column}`).join(', ')})`,
+  ].join('\n');
+}
+
+function booked(columns: readonly Column[]): Column[] {
+  return columns.filter(({ name }) => !unused.has(name));
+}
+
+function sqlType({ type, bytes }: Column): string {
+  return type === 'string' ? `varchar(${bytes})` : type;
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { type RowTable, rowTables } from '../../../base/domain/sale-rows';
+import { copyFiles, createArrived, createCopied, mergeArrived } from '../ledger';
+import { literal, timestampLiteral, unlessAny } from '../warehouse';
+import type { LakeFile } from './new-files';
+
+/** What one transaction brings into the ledger. */
+export interface Load {
+  /** Made from the names of the files: the same files are the same load. */
+  readonly id: string;
+  readonly loadedAt: Date;
+  readonly files: readonly LakeFile[];
+  readonly manifests: readonly Manifest[];
+}
+
+/** The exact files that COPY takes for one table. */
+export interface Manifest {
+  readonly table: RowTable;
+  readonly key: string;
+  readonly body: string;
+}
+
+export function loadOf(files: readonly LakeFile[], lakeBucketName: string, loadedAt: Date): Load {
+  const id = createHash('sha256')
+    .update(files.map(({ key }) => key).join('\n'))
+    .digest('hex')
+    .slice(0, 32);
+  const manifests = rowTables.flatMap((table) => {
+    const entries = files
+      .filter((file) => file.table === table.name)
+      // Parquet is copied by ranges, for which Redshift wants the length here.
+      .map(({ key, bytes }) => ({
+        url: `s3://${lakeBucketName}/${key}`,
+        mandatory: true,
+        meta: { content_length: bytes },
+      }));
+    if (entries.length === 0) return [];
+    return [{ table, key: `manifests/${id}/${table.name}.json`, body: JSON.stringify({ entries }) }];
+  });
+  return { id, loadedAt, files, manifests };
+}
+
+/** Index of the statement that stops a load of which a file is in the ledger already. */
+export const loadGuard = 1;
+
+/**
+ * The load as one transaction. The lock comes first: Redshift takes a transaction's snapshot at its first query, so the
+ * guard sees what was committed while the load waited. Then both tables are copied, thinned to one row per key and
+ * merged, and the files are recorded. The temporary tables end with the batch, which is a session of its own.
+ */
+export function loadStatements(load: Load, manifestBucketName: string, copyRoleArn: string): string[] {
+  const loadedAt = timestampLiteral(load.loadedAt);
+  return [
+    'LOCK TABLE finance.loaded_files',
+    unlessAny(
+      `finance.loaded_files\nWHERE object_key IN (\n${load.files.map(({ key }) => literal(key)).join(',\n')}\n)`,
+    ),
+    ...load.manifests.flatMap(({ table, key }) => [
+      createCopied(table),
+      copyFiles(table, literal(`s3://${manifestBucketName}/${key}`), literal(copyRoleArn)),
+      createArrived(table, loadedAt),
+      mergeArrived(table),
+    ]),
+    `INSERT INTO finance.loaded_files (object_key, table_name, accepted_date, bytes, load_id, loaded_at)\nVALUES\n${load.files
+      .map(
+        ({ key, table, acceptedDate, bytes }) =>
+          `(${literal(key)}, ${literal(table)}, ${literal(acceptedDate)}, ${bytes}, ${literal(load.id)}, ${loadedAt})`,
+      )
+      .join(',\n')}`,
+  ];
+}
+
+/** Files that the ledger has, as far back as the lake will be listed. */
+export function loadedFilesQuery(from: string | undefined): string {
+  return `SELECT object_key\nFROM finance.loaded_files${from === undefined ? '' : `\nWHERE accepted_date >= ${literal(from)}`}`;
+}
+
+export const newestLoadedDateQuery = 'SELECT CAST(MAX(accepted_date) AS varchar(10)) FROM finance.loaded_files';

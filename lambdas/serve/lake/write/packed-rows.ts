@@ -1,0 +1,61 @@
+/** A row as JSON, and what packing must know of it. */
+export interface PackableRow {
+  /** Rows of one record share their date, so that a record belongs to one partition. */
+  readonly date: string;
+  readonly json: string;
+  /** Index of the sale that the row belongs to. */
+  readonly sale: number;
+}
+
+/** Rows of one date as JSON lines: one record of a delivery stream. */
+export interface PackedRecord {
+  readonly date: string;
+  readonly text: string;
+  readonly bytes: number;
+  readonly rows: number;
+  /** Indexes of the sales that have rows in here, in ascending order when the rows were. */
+  readonly sales: readonly number[];
+}
+
+/** Firehose takes records of at most 1,000 KiB... */
+export const maximumRecordBytes = 1_000 * 1_024;
+/** ...and takes at most 500 JSON objects out of one (Firehose guide, "Apply dynamic partitioning to aggregated data"). */
+export const maximumRecordRows = 500;
+
+/**
+ * Packs rows into as few records as the limits allow, since Firehose bills every record as a multiple of 5 KB. Each row is
+ * in exactly one record; the rows of a sale may be spread over several.
+ */
+export function packRows(rows: readonly PackableRow[]): PackedRecord[] {
+  const packed: PackedRecord[] = [];
+  const open = new Map<string, { lines: string[]; bytes: number; sales: Set<number> }>();
+  const close = (date: string) => {
+    const record = open.get(date);
+    if (record === undefined) return;
+    open.delete(date);
+    packed.push({
+      date,
+      text: record.lines.join(''),
+      bytes: record.bytes,
+      rows: record.lines.length,
+      sales: [...record.sales],
+    });
+  };
+  for (const { date, json, sale } of rows) {
+    const line = `${json}\n`;
+    const bytes = Buffer.byteLength(line);
+    let record = open.get(date);
+    if (
+      record !== undefined &&
+      (record.lines.length === maximumRecordRows || record.bytes + bytes > maximumRecordBytes)
+    )
+      close(date);
+    record = open.get(date) ?? { lines: [], bytes: 0, sales: new Set() };
+    open.set(date, record);
+    record.lines.push(line);
+    record.bytes += bytes;
+    record.sales.add(sale);
+  }
+  for (const date of [...open.keys()]) close(date);
+  return packed;
+}

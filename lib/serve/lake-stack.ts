@@ -1,0 +1,116 @@
+import { Aws, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnDatabase } from 'aws-cdk-lib/aws-glue';
+import type { Stream } from 'aws-cdk-lib/aws-kinesis';
+import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import { saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
+import { EncryptionKey } from '../base/encryption-key';
+import { heldBucket, privateBucket } from '../base/private-bucket';
+import type { Signal } from '../base/signal';
+import { StreamConsumer } from '../base/stream-consumer';
+import type { Stage } from '../stages';
+import { LakeTable } from './lake-table';
+
+export interface LakeStackProps extends StackProps {
+  readonly stage: Stage;
+  readonly sales: Stream;
+}
+
+const impact = 'the lake, and the ledger behind it, lack the newest sales';
+
+/**
+ * The full history of sales as Parquet, a row per line and a row per tender, by the date of their acceptance: what data
+ * science reads and what finance loads. Every byte that was accepted since the first sale is here; nothing expires.
+ */
+export class LakeStack extends Stack {
+  readonly bucket: Bucket;
+  readonly key: Key;
+  readonly databaseName: string;
+  readonly saleLines: LakeTable;
+  readonly saleTenders: LakeTable;
+  readonly signals: readonly Signal[];
+  /** Days after its date in which a file can still appear under it: twice held to the last and redriven to the last. */
+  readonly fileDelayDays: number;
+
+  constructor(scope: Construct, id: string, { stage, sales, ...props }: LakeStackProps) {
+    super(scope, id, props);
+    const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream lake' });
+    this.key = key;
+    this.bucket = privateBucket(this, 'Bucket', { stage, key });
+    this.fileDelayDays = 2 * (Math.ceil(stage.streams.retentionHours / 24) + stage.redriveDays) + 2;
+
+    // People type this name in Athena.
+    this.databaseName = `tillstream_${stage.name}`;
+    const database = new CfnDatabase(this, 'Database', {
+      catalogId: Aws.ACCOUNT_ID,
+      databaseInput: {
+        name: this.databaseName,
+        description: 'Sales of every channel and region, card numbers as tokens',
+      },
+    });
+    const shared = { stage, key, bucket: this.bucket, database, databaseName: this.databaseName };
+    this.saleLines = new LakeTable(this, 'SaleLines', { ...shared, table: saleLines });
+    this.saleTenders = new LakeTable(this, 'SaleTenders', { ...shared, table: saleTenders });
+
+    const held = heldBucket(this, 'Held', { stage, key });
+    const writer = new StreamConsumer(this, 'Writer', {
+      stage,
+      directory: 'serve/lake/write',
+      description: 'Writes the rows of sales into the lake',
+      key,
+      timeout: Duration.minutes(1),
+      memoryMebibytes: 512,
+      stream: sales,
+      heldBucket: held,
+      batchSize: 500,
+      // Firehose gathers for a minute and more anyway; fuller batches fill the 5 KB steps in which it bills.
+      batchingWindow: Duration.seconds(10),
+      enhancedFanOut: stage.streams.enhancedFanOut,
+      reader: 'Lake',
+      impact,
+    });
+    const { deliveryStream: lines } = this.saleLines;
+    const { deliveryStream: tenders } = this.saleTenders;
+    writer.consumer
+      .allow(['firehose:PutRecordBatch'], [lines.attrArn, tenders.attrArn])
+      .environment('LINES_STREAM_NAME', lines.ref)
+      .environment('TENDERS_STREAM_NAME', tenders.ref)
+      .holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+
+    this.signals = [
+      ...writer.signals,
+      ...deliverySignals('LakeLines', lines, stage),
+      ...deliverySignals('LakeTenders', tenders, stage),
+    ];
+  }
+}
+
+function deliverySignals(name: string, deliveryStream: CfnDeliveryStream, stage: Stage): Signal[] {
+  const metric = (metricName: string, statistic: string) =>
+    new Metric({
+      namespace: 'AWS/Firehose',
+      metricName,
+      dimensionsMap: { DeliveryStreamName: deliveryStream.ref },
+      statistic,
+      period: Duration.minutes(5),
+    });
+  return [
+    {
+      name: `${name}Stale`,
+      metric: metric('DeliveryToS3.DataFreshness', Stats.MAXIMUM),
+      threshold: 3 * stage.lake.bufferSeconds,
+      periods: 3,
+      impact,
+    },
+    {
+      name: `${name}Unconverted`,
+      metric: metric('FailedConversion.Records', Stats.SUM),
+      threshold: 0,
+      periods: 1,
+      impact: `${impact}; rows that fit no column wait under errors/ in the lake's bucket`,
+    },
+  ];
+}

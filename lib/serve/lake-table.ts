@@ -1,0 +1,160 @@
+import { Aws, Stack } from 'aws-cdk-lib';
+import { type CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import { LogGroup, LogStream, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { partitionColumn, type RowTable } from '../../lambdas/base/domain/sale-rows';
+import { removalOf } from '../base/encryption-key';
+import type { Stage } from '../stages';
+
+export interface LakeTableProps {
+  readonly stage: Stage;
+  readonly key: Key;
+  readonly bucket: Bucket;
+  readonly database: CfnDatabase;
+  readonly databaseName: string;
+  readonly table: RowTable;
+}
+
+const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
+
+/**
+ * A table of the lake: its definition in Glue and the Firehose delivery stream that turns rows into its files. Firehose
+ * delivers at least once, so files can repeat rows.
+ */
+export class LakeTable extends Construct {
+  readonly deliveryStream: CfnDeliveryStream;
+
+  constructor(scope: Construct, id: string, props: LakeTableProps) {
+    super(scope, id);
+    const { stage, key, bucket, database, databaseName, table } = props;
+    const { name } = table;
+    const glueTable = this.defineTable(props);
+    glueTable.addResourceDependency(database);
+
+    const logGroup = new LogGroup(this, 'Logs', {
+      encryptionKey: key,
+      retention: stage.logRetentionDays as RetentionDays,
+      removalPolicy: removalOf(stage),
+    });
+    const logStream = new LogStream(this, 'LogStream', { logGroup, removalPolicy: removalOf(stage) });
+    const role = this.deliveryRole(props, logGroup);
+
+    this.deliveryStream = new CfnDeliveryStream(this, 'DeliveryStream', {
+      deliveryStreamType: 'DirectPut',
+      deliveryStreamEncryptionConfigurationInput: { keyType: 'CUSTOMER_MANAGED_CMK', keyArn: key.keyArn },
+      extendedS3DestinationConfiguration: {
+        bucketArn: bucket.bucketArn,
+        roleArn: role.roleArn,
+        bufferingHints: { intervalInSeconds: stage.lake.bufferSeconds, sizeInMBs: stage.lake.bufferMebibytes },
+        // Parquet compresses its pages itself.
+        compressionFormat: 'UNCOMPRESSED',
+        encryptionConfiguration: { kmsEncryptionConfig: { awskmsKeyArn: key.keyArn } },
+        prefix: `${name}/${partitionColumn}=!{partitionKeyFromQuery:${partitionColumn}}/`,
+        errorOutputPrefix: `errors/${name}/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/`,
+        dynamicPartitioningConfiguration: { enabled: true, retryOptions: { durationInSeconds: 300 } },
+        processingConfiguration: {
+          enabled: true,
+          processors: [
+            // The writer packs up to 500 rows, as many as this takes out of a record.
+            {
+              type: 'RecordDeAggregation',
+              parameters: [{ parameterName: 'SubRecordType', parameterValue: 'JSON' }],
+            },
+            {
+              type: 'MetadataExtraction',
+              parameters: [
+                {
+                  parameterName: 'MetadataExtractionQuery',
+                  parameterValue: `{${partitionColumn}:.${partitionColumn}}`,
+                },
+                { parameterName: 'JsonParsingEngine', parameterValue: 'JQ-1.6' },
+              ],
+            },
+          ],
+        },
+        dataFormatConversionConfiguration: {
+          enabled: true,
+          // Its timestamps include ISO 8601 with a Z, as the events have them.
+          inputFormatConfiguration: { deserializer: { openXJsonSerDe: { caseInsensitive: true } } },
+          outputFormatConfiguration: { serializer: { parquetSerDe: { compression: 'SNAPPY' } } },
+          schemaConfiguration: {
+            catalogId: Aws.ACCOUNT_ID,
+            databaseName,
+            tableName: name,
+            region: Stack.of(this).region,
+            roleArn: role.roleArn,
+            versionId: 'LATEST',
+          },
+        },
+        cloudWatchLoggingOptions: {
+          enabled: true,
+          logGroupName: logGroup.logGroupName,
+          logStreamName: logStream.logStreamName,
+        },
+      },
+    });
+    // Firehose tries its role and reads the table when it is created.
+    this.deliveryStream.node.addDependency(role, glueTable);
+  }
+
+  private defineTable({ bucket, databaseName, table }: LakeTableProps): CfnTable {
+    const location = bucket.s3UrlForObject(`${table.name}/`);
+    return new CfnTable(this, 'Table', {
+      catalogId: Aws.ACCOUNT_ID,
+      databaseName,
+      tableInput: {
+        name: table.name,
+        description: table.comment,
+        tableType: 'EXTERNAL_TABLE',
+        parameters: {
+          classification: 'parquet',
+          // Athena works the partitions out from the query, so that nobody has to register them.
+          'projection.enabled': 'true',
+          [`projection.${partitionColumn}.type`]: 'date',
+          [`projection.${partitionColumn}.format`]: 'yyyy-MM-dd',
+          // A day ahead, for a query that runs while midnight passes.
+          [`projection.${partitionColumn}.range`]: '2026-01-01,NOW+1DAYS',
+          'storage.location.template': `${location}${partitionColumn}=\${${partitionColumn}}/`,
+        },
+        partitionKeys: [{ name: partitionColumn, type: 'string', comment: 'UTC date of accepted_at, yyyy-MM-dd' }],
+        storageDescriptor: {
+          columns: table.columns.map(({ name, type, comment }) => ({ name, type, comment })),
+          location,
+          inputFormat: `${parquet}.MapredParquetInputFormat`,
+          outputFormat: `${parquet}.MapredParquetOutputFormat`,
+          serdeInfo: { serializationLibrary: `${parquet}.serde.ParquetHiveSerDe` },
+        },
+      },
+    });
+  }
+
+  private deliveryRole({ key, bucket, databaseName, table }: LakeTableProps, logGroup: LogGroup): Role {
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('firehose.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    });
+    const { region } = Stack.of(this);
+    const catalog = `arn:${Aws.PARTITION}:glue:${region}:${Aws.ACCOUNT_ID}`;
+    const allow = (actions: string[], resources: string[], conditions: Record<string, Record<string, string>> = {}) =>
+      role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
+    allow(
+      ['s3:PutObject', 's3:AbortMultipartUpload'],
+      [bucket.arnForObjects(`${table.name}/*`), bucket.arnForObjects(`errors/${table.name}/*`)],
+    );
+    allow(['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'], [bucket.bucketArn]);
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn], {
+      StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    });
+    allow(
+      ['glue:GetTable', 'glue:GetTableVersion', 'glue:GetTableVersions'],
+      [`${catalog}:catalog`, `${catalog}:database/${databaseName}`, `${catalog}:table/${databaseName}/${table.name}`],
+    );
+    allow(['logs:PutLogEvents'], [`${logGroup.logGroupArn}`]);
+    return role;
+  }
+}

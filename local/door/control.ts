@@ -1,0 +1,67 @@
+import type { Faults, Kill } from './faults';
+import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http';
+import type { Meter } from './meter';
+
+/** The first part of every path of the control API. */
+export const controlPath = '/_control/';
+
+/** What the control API controls. */
+export interface Controlled {
+  readonly faults: Faults;
+  readonly meter: Meter;
+  readonly kill: Kill;
+}
+
+/**
+ * The control API of the local run, for tests and people: arm faults, kill functions, read what was counted. It asks for
+ * no signature, so it must not be reachable through a browser: no page has an origin here, and no name leads here.
+ */
+export async function control(request: HttpRequest, controlled: Controlled): Promise<HttpAnswer> {
+  const { origin, host = '' } = request.headers;
+  if (origin !== undefined) return refused(403, `requests from the page '${origin}' are not allowed`);
+  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host))
+    return refused(403, `host '${host}' is not allowed: use 127.0.0.1 or localhost`);
+
+  const route = `${request.method} ${request.path.slice(controlPath.length)}`;
+  switch (route) {
+    case 'POST faults':
+      return attempt(() => controlled.faults.arm(bodyOf(request)));
+    case 'GET faults':
+      return jsonAnswer(200, { faults: controlled.faults.list() });
+    case 'DELETE faults':
+      controlled.faults.clear();
+      return jsonAnswer(200, { faults: [] });
+    case 'GET calls':
+      return jsonAnswer(200, controlled.meter.snapshot());
+    case 'DELETE calls':
+      controlled.meter.reset();
+      return jsonAnswer(200, controlled.meter.snapshot());
+    case 'POST kill':
+      return attempt(async () => {
+        const { function: name } = bodyOf(request) as Record<string, unknown>;
+        if (typeof name !== 'string') throw new Error("function must be a function's name");
+        await controlled.kill(name);
+        return { killed: name };
+      });
+    default:
+      return refused(404, `'${route}' is unknown: use POST, GET, DELETE faults; GET, DELETE calls; POST kill`);
+  }
+}
+
+async function attempt(work: () => unknown): Promise<HttpAnswer> {
+  try {
+    return jsonAnswer(200, await work());
+  } catch (error) {
+    return refused(400, (error as Error).message);
+  }
+}
+
+function bodyOf({ body }: HttpRequest): unknown {
+  const value: unknown = JSON.parse(body.toString('utf8'));
+  if (typeof value !== 'object' || value === null) throw new Error('the body must be a JSON object');
+  return value;
+}
+
+function refused(statusCode: number, error: string): HttpAnswer {
+  return jsonAnswer(statusCode, { error });
+}

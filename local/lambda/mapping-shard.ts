@@ -1,0 +1,197 @@
+import type { KinesisRecord } from '../engines/kinesis-shard';
+import type { Mapping } from './event-source-mapping';
+import { type Batch, type Entry, outcome, takeBatch, verdict } from './mapping-batch';
+import { type Condition, type EventSource, entryOf, eventOf, failureObject } from './mapping-event';
+
+interface Lane {
+  readonly queue: Entry[];
+  busy: boolean;
+  inFlight: boolean;
+}
+
+/** Reads one shard and hands its records to the function, in order: of the shard, or of each key with several lanes. */
+export class ShardReader {
+  readonly #mapping: Mapping;
+  readonly #source: EventSource;
+  readonly #lanes: Lane[];
+  /** Every record read and not yet passed by the checkpoint, in the order of the shard. */
+  #unfinished: Entry[] = [];
+  #read: string | undefined;
+  #iterator: string | undefined;
+  #ended = false;
+  #due = true;
+  #reading = false;
+  #failures = 0;
+
+  constructor(mapping: Mapping, source: EventSource) {
+    this.#mapping = mapping;
+    this.#source = source;
+    this.#lanes = Array.from({ length: mapping.properties.lanes }, () => ({ queue: [], busy: false, inFlight: false }));
+    this.#read = mapping.checkpoints.of(source.shardId).after;
+  }
+
+  get inFlight(): number {
+    return this.#lanes.filter(({ inFlight }) => inFlight).length;
+  }
+
+  /** Arrival of the oldest record that was read and is not done, in epoch seconds. */
+  get oldest(): number | undefined {
+    return this.#unfinished[0]?.arrival;
+  }
+
+  /** There may be something to read. */
+  notify(resharded: boolean): void {
+    this.#due ||=
+      resharded || this.#mapping.tips.tip(this.#mapping.properties.stream, this.#source.shardId) !== this.#read;
+    this.turn();
+  }
+
+  /** Does what can be done now: starts what waits, and reads on while there is room. */
+  turn(): void {
+    if (this.#mapping.halted) return;
+    for (const lane of this.#lanes) if (!lane.busy && lane.queue.length > 0) void this.#mapping.track(this.#run(lane));
+    // Records gather in the stream while all lanes are busy: fewer reads, and larger batches.
+    const room = this.#mapping.properties.batchSize * this.#lanes.length - this.#unfinished.length;
+    const wanted = this.#due && !this.#ended && !this.#reading && room > 0 && this.#lanes.some(({ busy }) => !busy);
+    if (wanted) void this.#mapping.track(this.#fetch(Math.min(room, 10_000)));
+  }
+
+  async #fetch(limit: number): Promise<void> {
+    this.#reading = true;
+    this.#due = false;
+    try {
+      const answer = await this.#getRecords(limit);
+      for (const record of answer.Records as readonly KinesisRecord[]) {
+        const entry = entryOf(record, this.#source);
+        this.#unfinished.push(entry);
+        this.#lane(record.PartitionKey).queue.push(entry);
+        this.#read = record.SequenceNumber;
+      }
+      this.#iterator = answer.NextShardIterator;
+      this.#ended = this.#iterator === undefined;
+      this.#due ||= answer.MillisBehindLatest > 0;
+      this.#failures = 0;
+    } catch (error) {
+      // From the last record read, whatever happened to the iterator.
+      this.#iterator = undefined;
+      await this.#mapping.troubled(error, this.#failures++);
+    } finally {
+      this.#reading = false;
+    }
+    this.#settle();
+    this.turn();
+  }
+
+  async #getRecords(limit: number): Promise<any> {
+    const { kinesis, properties } = this.#mapping;
+    const { streamArn: StreamARN } = properties;
+    if (this.#iterator === undefined) {
+      const from =
+        this.#read === undefined
+          ? { ShardIteratorType: 'TRIM_HORIZON' }
+          : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: this.#read };
+      const start = { StreamARN, ShardId: this.#source.shardId, ...from };
+      this.#iterator = (await kinesis('GetShardIterator', start)).ShardIterator as string;
+    }
+    return kinesis('GetRecords', { StreamARN, ShardIterator: this.#iterator, Limit: limit });
+  }
+
+  #lane(partitionKey: string): Lane {
+    if (this.#lanes.length === 1) return this.#lanes[0]!;
+    let hash = 0;
+    for (let at = 0; at < partitionKey.length; at++) hash = (hash * 31 + partitionKey.charCodeAt(at)) >>> 0;
+    return this.#lanes[hash % this.#lanes.length]!;
+  }
+
+  /** Works through what the lane holds, one batch at a time. */
+  async #run(lane: Lane): Promise<void> {
+    lane.busy = true;
+    const parts: Batch[] = [];
+    while (!this.#mapping.stopped) {
+      await this.#mapping.resumed();
+      const batch = parts.shift() ?? takeBatch(lane.queue, this.#mapping.properties.batchSize);
+      if (batch === undefined) break;
+      parts.unshift(...(await this.#deliver(lane, batch)));
+    }
+    lane.busy = false;
+    this.turn();
+  }
+
+  /** One try. Returns what is to be tried next in place of the batch. */
+  async #deliver(lane: Lane, tried: Batch): Promise<readonly Batch[]> {
+    const { properties, counts } = this.#mapping;
+    const batch = await this.#withoutTheOld(tried);
+    if (batch === undefined || this.#mapping.stopped) return [];
+    if (batch.failures > 0) counts.retries += 1;
+    lane.inFlight = true;
+    let invocation: Awaited<ReturnType<Mapping['invoke']>>;
+    try {
+      invocation = await this.#mapping.invoke(eventOf(batch.entries));
+    } catch (error) {
+      // Never ran, so it costs no retry: throttled, or Lambda itself failed.
+      lane.inFlight = false;
+      await this.#mapping.troubled(error, batch.failures);
+      return [{ ...batch, failures: batch.failures + 1 }];
+    }
+    lane.inFlight = false;
+    this.#mapping.wentWell();
+    const result = outcome(invocation, batch, properties.reportsItems);
+    const { processed, next, exhausted } = verdict(batch, result, properties);
+    counts.delivered += processed;
+    this.#finish(batch.entries.slice(0, processed));
+    if (exhausted !== undefined) await this.#giveUp(exhausted, 'RetryAttemptsExhausted', result === 'failure');
+    if (next.length > 0) await this.#mapping.pauseBeforeRetry(next[0]!.failures);
+    return next;
+  }
+
+  async #withoutTheOld(batch: Batch): Promise<Batch | undefined> {
+    const { maxAgeSeconds } = this.#mapping.properties;
+    if (maxAgeSeconds < 0) return batch;
+    const oldest = this.#mapping.now() / 1000 - maxAgeSeconds;
+    const young = batch.entries.findIndex(({ arrival }) => arrival >= oldest);
+    if (young === 0) return batch;
+    const old = young < 0 ? batch.entries : batch.entries.slice(0, young);
+    await this.#giveUp({ ...batch, entries: old }, 'RecordAgeExceeded', false);
+    return young < 0 ? undefined : { ...batch, entries: batch.entries.slice(young) };
+  }
+
+  /** Puts records into the failure destination. They are done with only when they lie there. */
+  async #giveUp(batch: Batch, condition: Condition, functionFailed: boolean): Promise<void> {
+    const { properties, counts, id } = this.#mapping;
+    const Bucket = properties.failureBucket;
+    if (Bucket === undefined) counts.dropped += batch.entries.length;
+    else {
+      const object = failureObject(id, this.#source, batch, condition, functionFailed, this.#mapping.now());
+      for (let failures = 0; ; failures++) {
+        try {
+          await this.#mapping.s3('PutObject', { Bucket, ...object, ContentType: 'application/json' });
+          break;
+        } catch (error) {
+          await this.#mapping.troubled(error, failures);
+          if (this.#mapping.stopped) return;
+        }
+      }
+      counts.held += batch.entries.length;
+    }
+    this.#finish(batch.entries);
+  }
+
+  #finish(entries: readonly Entry[]): void {
+    for (const entry of entries) entry.done = true;
+    this.#settle();
+  }
+
+  /** Moves the checkpoint over all that is done, and ends the shard when nothing is left of it. */
+  #settle(): void {
+    const { checkpoints } = this.#mapping;
+    const { shardId } = this.#source;
+    let done = 0;
+    while (this.#unfinished[done]?.done) done += 1;
+    if (done > 0) checkpoints.set(shardId, { after: this.#unfinished[done - 1]!.sequenceNumber });
+    this.#unfinished.splice(0, done);
+    if (this.#ended && this.#unfinished.length === 0 && !checkpoints.of(shardId).drained) {
+      checkpoints.set(shardId, { drained: true });
+      void this.#mapping.track(this.#mapping.discover());
+    }
+  }
+}

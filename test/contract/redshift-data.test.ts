@@ -1,0 +1,489 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  BatchExecuteStatementCommand,
+  CancelStatementCommand,
+  DescribeStatementCommand,
+  type DescribeStatementCommandOutput,
+  ExecuteStatementCommand,
+  GetStatementResultCommand,
+  RedshiftDataClient,
+} from '@aws-sdk/client-redshift-data';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { Client } from 'pg';
+import { AwsError } from '../../local/engines/engine';
+import { type PostgresServer, startPostgres } from '../../local/engines/postgres';
+import { openRedshift, type Redshift } from '../../local/engines/redshift';
+import { type Endpoint, startEndpoint } from './endpoint';
+
+const secret = 'arn:aws:secretsmanager:eu-west-1:000000000000:secret:admin';
+const copyRole = 'arn:aws:iam::000000000000:role/Copy';
+const loader = 'arn:aws:iam::000000000000:role/service/Loader';
+const to = { WorkgroupName: 'finance', Database: 'warehouse' };
+const asAdmin = { ...to, SecretArn: secret };
+
+let folder: string;
+let postgres: PostgresServer;
+let redshift: Redshift;
+let endpoint: Endpoint;
+let client: RedshiftDataClient;
+let duckdb: DuckDBConnection;
+let caller: string;
+let forbidden: string[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tillstream-test-'));
+  chmodSync(folder, 0o755);
+  postgres = await startPostgres({ directory: join(folder, 'postgres') });
+  redshift = openRedshift({ postgres, s3, fileOf });
+  const { serverless, data } = redshift;
+  const names = { namespaceName: 'finance', dbName: 'warehouse', adminPasswordSecretArn: secret, iamRoles: [copyRole] };
+  await serverless.call('CreateNamespace', { ...names, defaultIamRoleArn: copyRole });
+  await serverless.call('CreateWorkgroup', { workgroupName: 'finance', namespaceName: 'finance' });
+  const call = (operation: string, input: any) => data.callAs(caller, operation, input);
+  endpoint = await startEndpoint(async () => ({
+    service: data.service,
+    call,
+    contents: () => data.contents(),
+    close: () => data.close(),
+  }));
+  client = new RedshiftDataClient({ ...endpoint, requestHandler: new NodeHttpHandler() });
+  duckdb = await (await DuckDBInstance.create(':memory:')).connect();
+});
+
+beforeEach(async () => {
+  caller = loader;
+  forbidden = [];
+  await succeed(['drop schema if exists sales cascade', 'create schema sales']);
+});
+
+afterAll(async () => {
+  client.destroy();
+  await endpoint.close();
+  await postgres.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function fileOf(bucket: string, key: string): string {
+  return join(folder, 's3', bucket, key);
+}
+
+/** A bucket in a folder, where one role may read all but what the test forbids. */
+async function s3(roleArn: string, operation: string, { Bucket, Key }: any): Promise<any> {
+  if (roleArn !== copyRole || forbidden.includes(Key)) throw new AwsError('AccessDenied', 'Access Denied', 403);
+  const file = fileOf(Bucket, Key);
+  if (!existsSync(file)) throw new AwsError(operation === 'HeadObject' ? 'NotFound' : 'NoSuchKey', 'no such key', 404);
+  return operation === 'HeadObject' ? { ContentLength: statSync(file).size } : { Body: readFileSync(file) };
+}
+
+function put(key: string, body: string): void {
+  mkdirSync(dirname(fileOf('lake', key)), { recursive: true });
+  writeFileSync(fileOf('lake', key), body);
+}
+
+/** Writes rows as Parquet and answers the manifest's entry for them. */
+async function putParquet(key: string, select: string): Promise<any> {
+  put(key, '');
+  await duckdb.run(`copy (${select}) to '${fileOf('lake', key)}' (format parquet)`);
+  return { url: `s3://lake/${key}`, mandatory: true, meta: { content_length: statSync(fileOf('lake', key)).size } };
+}
+
+const putManifest = (...entries: any[]): void => put('manifest.json', JSON.stringify({ entries }));
+const copy = (table: string): string =>
+  `copy ${table} from 's3://lake/manifest.json' iam_role '${copyRole}' format as parquet manifest`;
+
+async function run(sqls: string[], where: any = asAdmin): Promise<DescribeStatementCommandOutput> {
+  const { Id } = await client.send(new BatchExecuteStatementCommand({ ...where, Sqls: sqls }));
+  return client.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
+}
+
+async function succeed(sqls: string[], where: any = asAdmin): Promise<DescribeStatementCommandOutput> {
+  const description = await run(sqls, where);
+  expect([description.Status, description.Error]).toEqual(['FINISHED', undefined]);
+  return description;
+}
+
+async function select(sql: string, where: any = asAdmin, more: any = {}): Promise<unknown[][]> {
+  const { Id } = await client.send(new ExecuteStatementCommand({ ...where, Sql: sql, WaitTimeSeconds: 30, ...more }));
+  const { Status, Error: error } = await client.send(new DescribeStatementCommand({ Id }));
+  if (Status !== 'FINISHED') throw new Error(error);
+  const { Records } = await client.send(new GetStatementResultCommand({ Id }));
+  return Records!.map((record) => record.map((field) => (field.isNull ? null : Object.values(field)[0])));
+}
+
+describe('a statement', () => {
+  test('gives typed fields', async () => {
+    const sql = `select 7::bigint as "Big", 1.5::float8 as f, true as yes, cast(12.30 as decimal(18,2)) as money, null::int as none,
+      'text' as word, date '2010-01-02' as day, timestamp '2026-11-22 10:15:30.5' as at`;
+    const { Id, Status } = await client.send(
+      new ExecuteStatementCommand({ ...to, SecretArn: secret, Sql: sql, WaitTimeSeconds: 30 }),
+    );
+
+    const { Records, ColumnMetadata, TotalNumRows } = await client.send(new GetStatementResultCommand({ Id }));
+
+    expect(Status).toBe('FINISHED');
+    expect(Records).toEqual([
+      [
+        { longValue: 7 },
+        { doubleValue: 1.5 },
+        { booleanValue: true },
+        { stringValue: '12.30' },
+        { isNull: true },
+        { stringValue: 'text' },
+        { stringValue: '2010-01-02' },
+        { stringValue: '2026-11-22 10:15:30.5' },
+      ],
+    ]);
+    expect(ColumnMetadata![0]).toMatchObject({ name: 'big', typeName: 'int8' });
+    expect(ColumnMetadata![3]).toMatchObject({ typeName: 'numeric', precision: 18, scale: 2 });
+    expect(TotalNumRows).toBe(1);
+  });
+
+  test('takes named parameters as strings', async () => {
+    const Parameters = [{ name: 'day', value: '2026-11-22' }];
+
+    const rows = await select("select date '2026-11-23' > :day, cast(:day as date)", asAdmin, { Parameters });
+
+    expect(rows).toEqual([[true, '2026-11-22']]);
+  });
+
+  test('that names no parameter given is refused', async () => {
+    const command = new ExecuteStatementCommand({ ...to, Sql: 'select 1', Parameters: [{ name: 'day', value: 'x' }] });
+
+    await expect(client.send(command)).rejects.toMatchObject({ name: 'ValidationException' });
+  });
+
+  test('sent again with the same token is run once', async () => {
+    await succeed(['create table sales.t (a int)']);
+    const command = new ExecuteStatementCommand({
+      ...asAdmin,
+      Sql: 'insert into sales.t values (1)',
+      ClientToken: 'once',
+      WaitTimeSeconds: 30,
+    });
+
+    const first = await client.send(command);
+    const again = await client.send(command);
+
+    expect(again.Id).toBe(first.Id);
+    expect(await select('select count(*) from sales.t')).toEqual([[1]]);
+  });
+
+  test('with many rows is answered in pages', async () => {
+    await succeed([
+      'create table sales.t (a bigint)',
+      'insert into sales.t select row_number() over (order by a.oid, b.oid) from pg_proc a, pg_proc b limit 2500',
+    ]);
+    const { Id } = await client.send(
+      new ExecuteStatementCommand({ ...asAdmin, Sql: 'select a from sales.t order by a', WaitTimeSeconds: 30 }),
+    );
+
+    const first = await client.send(new GetStatementResultCommand({ Id }));
+    const second = await client.send(new GetStatementResultCommand({ Id, NextToken: first.NextToken }));
+
+    expect(first).toMatchObject({ TotalNumRows: 2500 });
+    expect(second.Records![0]).toEqual([{ longValue: first.Records!.length + 1 }]);
+  });
+
+  test('that waits for a lock can be cancelled', async () => {
+    await succeed(['create table sales.t (a int)']);
+    const holder = await lockElsewhere('sales.t');
+    const { Id } = await client.send(new ExecuteStatementCommand({ ...asAdmin, Sql: 'select * from sales.t' }));
+    await until(async () => (await client.send(new DescribeStatementCommand({ Id }))).Status === 'STARTED');
+
+    await client.send(new CancelStatementCommand({ Id }));
+    const { Status } = await client.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
+    await holder.release();
+
+    expect(Status).toBe('ABORTED');
+  });
+
+  test('of an unknown id, workgroup or database says so', async () => {
+    const unknownId = client.send(new DescribeStatementCommand({ Id: '00000000-0000-0000-0000-000000000000' }));
+    const unknownGroup = client.send(new ExecuteStatementCommand({ ...to, WorkgroupName: 'other', Sql: 'select 1' }));
+
+    await expect(unknownId).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+    await expect(unknownGroup).rejects.toMatchObject({ name: 'ValidationException' });
+    expect(await run(['select 1'], { ...asAdmin, Database: 'other' })).toMatchObject({
+      Status: 'FAILED',
+      Error: expect.stringContaining('database "other" does not exist'),
+    });
+  });
+});
+
+describe('a batch', () => {
+  test('is one transaction: a failing statement undoes those before it and stops those after it', async () => {
+    await succeed(['create table sales.t (a int not null)']);
+
+    const description = await run(['insert into sales.t values (1)', 'insert into sales.t values (null)', 'select 1']);
+
+    expect(description).toMatchObject({
+      Status: 'FAILED',
+      Error: expect.stringMatching(/^Query #2 failed with ERROR: null value/),
+    });
+    expect(description.SubStatements!.map(({ Status }) => Status)).toEqual(['FINISHED', 'FAILED', 'ABORTED']);
+    expect(await select('select count(*) from sales.t')).toEqual([[0]]);
+  });
+
+  test('has an id, a row count and a result for each statement', async () => {
+    const { SubStatements } = await succeed([
+      'create table sales.t (a int)',
+      'insert into sales.t values (1), (2)',
+      'select sum(a) from sales.t',
+    ]);
+
+    const { Records } = await client.send(new GetStatementResultCommand({ Id: SubStatements![2]!.Id }));
+
+    expect(SubStatements!.map(({ HasResultSet, ResultRows }) => [HasResultSet, ResultRows])).toEqual([
+      [false, -1],
+      [false, 2],
+      [true, 1],
+    ]);
+    expect(Records).toEqual([[{ longValue: 3 }]]);
+  });
+
+  test('holds 1 to 40 statements', async () => {
+    const tooMany = client.send(new BatchExecuteStatementCommand({ ...asAdmin, Sqls: Array(41).fill('select 1') }));
+
+    await expect(tooMany).rejects.toMatchObject({ name: 'ValidationException' });
+  });
+
+  test('that locks a table first sees what the batch before it committed', async () => {
+    await succeed(['create table sales.loaded (file varchar(64))', 'create table sales.t (file varchar(64))']);
+    const load = [
+      'lock sales.loaded',
+      "insert into sales.t select 'one' where not exists (select 1 from sales.loaded where file = 'one')",
+      "insert into sales.loaded select 'one' where not exists (select 1 from sales.loaded where file = 'one')",
+    ];
+
+    await Promise.all([succeed(load), succeed(load), succeed(load)]);
+
+    expect(await select('select (select count(*) from sales.t), (select count(*) from sales.loaded)')).toEqual([
+      [1, 1],
+    ]);
+  });
+
+  test('leaves no temporary table to the next', async () => {
+    await succeed(['create temp table staged (a int)']);
+
+    expect(await run(['select * from staged'])).toMatchObject({ Status: 'FAILED' });
+  });
+});
+
+describe('a caller without the secret', () => {
+  test('is the database user of its role, and unknown until that user is made', async () => {
+    caller = 'arn:aws:iam::000000000000:role/Nobody';
+
+    expect(await run(['select 1'], to)).toMatchObject({
+      Status: 'FAILED',
+      Error: expect.stringContaining('user "iamr:nobody" does not exist'),
+    });
+  });
+
+  test('may do what it was granted, and nothing else', async () => {
+    caller = 'arn:aws:iam::000000000000:role/Reader';
+    await succeed([
+      'create table sales.open (a int)',
+      'create table sales.closed (a int)',
+      'create user "IAMR:Reader" password disable',
+      'grant usage on schema sales to "IAMR:Reader"',
+      'grant select on sales.open to "IAMR:Reader"',
+    ]);
+
+    expect(await select('select count(*) from sales.open', to)).toEqual([[0]]);
+    expect(await select('select current_user', to)).toEqual([['iamr:reader']]);
+    expect(await run(['select * from sales.closed'], to)).toMatchObject({
+      Error: expect.stringContaining('permission denied for relation closed'),
+    });
+    expect(await run(['insert into sales.open values (1)'], to)).toMatchObject({
+      Error: expect.stringContaining('permission denied'),
+    });
+  });
+});
+
+describe('COPY', () => {
+  beforeEach(async () => {
+    await succeed([
+      'create table sales.lines (id varchar(8) not null, line bigint, net decimal(18,2), day date, at timestamp, primary key (id, line))',
+    ]);
+  });
+
+  const row = (id: string, line: number) =>
+    `select '${id}' as any_name, ${line}::bigint as l, 12.50::decimal(18,2) as n, date '2010-01-02' as d, timestamp '2026-11-22 10:15:30.123' as t`;
+
+  test('loads every row of every file of the manifest, by position', async () => {
+    const first = await putParquet('day=2026-11-22/a.parquet', `${row('one', 1)} union all ${row('one', 1)}`);
+    const second = await putParquet(
+      'day=2026-11-22/b.parquet',
+      `select '' as z, 2::bigint, null::decimal(18,2), null::date, null::timestamp`,
+    );
+    putManifest(first, second);
+
+    const { SubStatements } = await succeed([copy('sales.lines')]);
+
+    expect(SubStatements![0]!.ResultRows).toBe(3);
+    expect(await select('select * from sales.lines order by id desc')).toEqual([
+      ['one', 1, '12.50', '2010-01-02', '2026-11-22 10:15:30.123'],
+      ['one', 1, '12.50', '2010-01-02', '2026-11-22 10:15:30.123'],
+      ['', 2, null, null, null],
+    ]);
+  });
+
+  test('is undone with its batch', async () => {
+    putManifest(await putParquet('a.parquet', row('one', 1)));
+
+    const { Status } = await run([copy('sales.lines'), 'select 1 / 0']);
+
+    expect(Status).toBe('FAILED');
+    expect(await select('select count(*) from sales.lines')).toEqual([[0]]);
+  });
+
+  test('and MERGE bring the newest row of each key, once, however often the file is loaded', async () => {
+    putManifest(await putParquet('a.parquet', `${row('one', 1)} union all ${row('two', 1)}`));
+    const load = [
+      'create temp table staged (like sales.lines)',
+      copy('staged'),
+      `merge into sales.lines using staged on sales.lines.id = staged.id and sales.lines.line = staged.line
+        when matched then update set net = staged.net + 1
+        when not matched then insert (id, line, net) values (staged.id, staged.line, staged.net)`,
+    ];
+
+    await succeed(load);
+    await succeed(load);
+
+    expect(await select('select id, net from sales.lines order by id')).toEqual([
+      ['one', '13.50'],
+      ['two', '13.50'],
+    ]);
+  });
+
+  test.each([
+    [
+      'a column more',
+      `select *, 1 as extra from (${row('one', 1)})`,
+      'Unmatched number of columns between table and file. Table columns: 5, Data columns: 6',
+    ],
+    [
+      'another type',
+      `select any_name, l::int, n, d, t from (${row('one', 1)})`,
+      "incompatible Parquet schema for column 'line'. Column type: BIGINT",
+    ],
+    [
+      'another scale',
+      `select any_name, l, n::decimal(18,3), d, t from (${row('one', 1)})`,
+      "column 'net'. Column type: NUMERIC(18,2)",
+    ],
+    [
+      'more bytes than the column has',
+      row('ééééé', 1),
+      'The length of the data column id is longer than the length defined in the table. Table: 8, Data: 10',
+    ],
+  ])('refuses a file with %s', async (_, rows, message) => {
+    putManifest(await putParquet('a.parquet', rows));
+
+    const { Error: error } = await run([copy('sales.lines')]);
+
+    expect(error).toContain(message);
+  });
+
+  test("refuses a file whose length is not the manifest's, one that is missing, and one that its role may not read", async () => {
+    const entry = await putParquet('a.parquet', row('one', 1));
+
+    putManifest({ ...entry, meta: { content_length: 1 } });
+    expect((await run([copy('sales.lines')])).Error).toContain('content_length');
+    putManifest({ ...entry, url: 's3://lake/gone.parquet' });
+    expect((await run([copy('sales.lines')])).Error).toContain('Status 404');
+    forbidden = ['a.parquet'];
+    putManifest(entry);
+    expect((await run([copy('sales.lines')])).Error).toContain('Access Denied');
+  });
+
+  test('passes over a missing file that is not mandatory', async () => {
+    putManifest(await putParquet('a.parquet', row('one', 1)), {
+      url: 's3://lake/gone.parquet',
+      mandatory: false,
+      meta: { content_length: 1 },
+    });
+
+    await succeed([copy('sales.lines')]);
+
+    expect(await select('select count(*) from sales.lines')).toEqual([[1]]);
+  });
+
+  test('refuses a role that the namespace does not have', async () => {
+    putManifest(await putParquet('a.parquet', row('one', 1)));
+
+    const { Error: error } = await run([copy('sales.lines').replace(copyRole, loader)]);
+
+    expect(error).toContain('Not authorized to assume role');
+  });
+});
+
+test('keys are not enforced, but the length of text in bytes is', async () => {
+  await succeed(['create table sales.t (a varchar(4) primary key)', "insert into sales.t values ('x'), ('x')"]);
+
+  const { Error: error } = await run(["insert into sales.t values ('ééé')"]);
+
+  expect(await select('select count(*) from sales.t')).toEqual([[2]]);
+  expect(error).toContain('value too long for type character varying(4)');
+});
+
+test('MERGE refuses a source with two rows for one', async () => {
+  await succeed([
+    'create table sales.t (a int)',
+    'insert into sales.t values (1)',
+    'create table sales.s (a int)',
+    'insert into sales.s values (1), (1)',
+  ]);
+
+  const { Error: error } = await run([
+    'merge into sales.t using sales.s on sales.t.a = sales.s.a when matched then update set a = 2 when not matched then insert values (sales.s.a)',
+  ]);
+
+  expect(error).toContain('Found multiple matches to update the same tuple');
+});
+
+test('functions of Redshift are there', async () => {
+  const rows = await select(
+    "select nvl(null, 2), dateadd(day, 1, timestamp '2026-11-22'), datediff(hour, timestamp '2026-11-22', timestamp '2026-11-23'), len('é'), getdate() <= sysdate + interval '1 minute'",
+  );
+
+  expect(rows).toEqual([[2, '2026-11-23 00:00:00', 24, 1, true]]);
+});
+
+test('the namespace and the workgroup tell what a deployment asks them', async () => {
+  const { namespace } = await redshift.serverless.call('GetNamespace', { namespaceName: 'finance' });
+  const { workgroup } = await redshift.serverless.call('GetWorkgroup', { workgroupName: 'finance' });
+
+  expect(namespace).toMatchObject({ adminPasswordSecretArn: secret, dbName: 'warehouse', status: 'AVAILABLE' });
+  expect(workgroup).toMatchObject({ namespaceName: 'finance', status: 'AVAILABLE' });
+  await expect(redshift.serverless.call('GetNamespace', { namespaceName: 'other' })).rejects.toMatchObject({
+    code: 'ResourceNotFoundException',
+  });
+});
+
+test('the contents are every row of every table, and what was sent to it', async () => {
+  await succeed(['create table sales.t (a varchar(32))', "insert into sales.t values ('planted')"]);
+
+  const found: string[] = [];
+  for await (const { where, text } of redshift.data.contents())
+    if (text.includes('planted')) found.push(where.split(' ')[0]!);
+
+  expect(found).toContain('warehouse.sales.t');
+  expect(found).toContain('statement');
+});
+
+/** Holds an exclusive lock on a table in a session of its own. */
+async function lockElsewhere(table: string): Promise<{ release(): Promise<void> }> {
+  const holder = new Client({ connectionString: redshift.warehouseUrl() });
+  await holder.connect();
+  await holder.query('begin');
+  await holder.query(`lock table ${table}`);
+  return { release: () => holder.end() };
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((later) => setImmediate(later));
+}

@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { migrations } from '../../lambdas/serve/finance/create-schema/migrations';
+import { EncryptionKey } from '../../lib/base/encryption-key';
+import { NetworkStack } from '../../lib/base/network-stack';
+import { stream } from '../../lib/base/stream';
+import { FinanceStack } from '../../lib/serve/finance-stack';
+import { LakeStack } from '../../lib/serve/lake-stack';
+import { stageNamed } from '../../lib/stages';
+
+const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
+const stage = stageNamed('prod');
+let template: Template;
+beforeAll(() => {
+  const app = new App({
+    outdir,
+    analyticsReporting: false,
+    treeMetadata: false,
+    builtinCloudFormationValidation: false,
+  });
+  const env = { region: stage.region };
+  const { vpc } = new NetworkStack(app, 'Network', { stage, env });
+  const before = new Stack(app, 'Before', { env });
+  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
+  template = Template.fromStack(new FinanceStack(app, 'Finance', { stage, env, vpc, lake }));
+});
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+const policyOf = (id: string): any[] =>
+  Object.entries<any>(template.findResources('AWS::IAM::Policy')).find(([name]) => name.startsWith(id))![1].Properties
+    .PolicyDocument.Statement;
+
+test('it holds what it is made of, and nothing else', () => {
+  const counts: Record<string, number> = {};
+  for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
+
+  expect(counts).toEqual({
+    'AWS::EC2::SecurityGroup': 1,
+    'AWS::IAM::Policy': 4,
+    'AWS::IAM::Role': 4,
+    'AWS::KMS::Key': 1,
+    'AWS::Lambda::Function': 2,
+    'AWS::Logs::LogGroup': 2,
+    'AWS::RedshiftServerless::Namespace': 1,
+    'AWS::RedshiftServerless::Workgroup': 1,
+    'AWS::S3::Bucket': 1,
+    'AWS::S3::BucketPolicy': 1,
+    'AWS::Scheduler::Schedule': 1,
+    'Custom::LedgerSchema': 1,
+  });
+});
+
+test('nobody can connect to the warehouse, and what it sends is encrypted', () => {
+  template.hasResourceProperties('AWS::RedshiftServerless::Workgroup', {
+    PubliclyAccessible: false,
+    EnhancedVpcRouting: true,
+    ConfigParameters: Match.arrayWith([{ ParameterKey: 'require_ssl', ParameterValue: 'true' }]),
+  });
+  const [workgroup] = Object.values<any>(template.findResources('AWS::RedshiftServerless::Workgroup'));
+  expect(workgroup.Properties.SubnetIds).toHaveLength(3);
+  const [group] = Object.values<any>(template.findResources('AWS::EC2::SecurityGroup'));
+  expect(group.Properties).not.toHaveProperty('SecurityGroupIngress');
+});
+
+test('Redshift keeps the administrator password, under our key', () => {
+  template.hasResourceProperties('AWS::RedshiftServerless::Namespace', {
+    ManageAdminPassword: true,
+    AdminUserPassword: Match.absent(),
+    AdminPasswordSecretKmsKeyId: Match.anyValue(),
+    KmsKeyId: Match.anyValue(),
+    LogExports: ['userlog', 'connectionlog', 'useractivitylog'],
+  });
+  template.hasResource('AWS::RedshiftServerless::Namespace', { DeletionPolicy: 'Retain' });
+});
+
+test('the newest version of the schema runs the deploy step', () => {
+  template.hasResourceProperties('Custom::LedgerSchema', { revision: String(migrations.at(-1)!.version) });
+});
+
+test("the loader's database user is its role, in lower case as Redshift folds it", () => {
+  const [schema] = Object.values<any>(template.findResources('Custom::LedgerSchema'));
+  const { loaderUser } = schema.Properties;
+
+  template.hasResourceProperties('AWS::IAM::Role', { RoleName: loaderUser.replace('IAMR:', '') });
+  expect(loaderUser).toBe('IAMR:tillstream-prod-ledger-loader');
+});
+
+test('nothing is loaded before the schema is there', () => {
+  const [[schemaId]] = Object.entries(template.findResources('Custom::LedgerSchema')) as [[string, unknown]];
+  const [schedule] = Object.values<any>(template.findResources('AWS::Scheduler::Schedule'));
+  const [schema] = Object.values<any>(template.findResources('Custom::LedgerSchema'));
+
+  expect(schedule.DependsOn).toContain(schemaId);
+  expect(schema.DependsOn.join(' ')).toMatch(/Workgroup/);
+  expect(schedule.Properties).toMatchObject({
+    ScheduleExpression: 'rate(60 minutes)',
+    FlexibleTimeWindow: { Mode: 'OFF' },
+  });
+});
+
+test('the loader lists two folders of the lake and writes manifests: it reads no file of either', () => {
+  const statements = policyOf('Load');
+  const s3 = statements.filter(({ Action }) => [Action].flat().some((action: string) => action.startsWith('s3:')));
+
+  expect(s3.map(({ Action }) => Action)).toEqual(['s3:ListBucket', 's3:PutObject']);
+  expect(s3[0].Condition.StringEquals['s3:prefix']).toEqual([
+    'sale_lines/accepted_date=',
+    'sale_tenders/accepted_date=',
+  ]);
+});
+
+test('COPY reads the files of the lake and the manifests, and writes nothing', () => {
+  const actions = policyOf('CopyRole').flatMap(({ Action }) => Action);
+
+  expect(new Set(actions)).toEqual(new Set(['s3:GetObject', 's3:ListBucket', 's3:GetBucketLocation', 'kms:Decrypt']));
+});
+
+test('the only wildcard is for asking how a statement ended', () => {
+  const wild = Object.values<any>(template.findResources('AWS::IAM::Policy'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Resource }) => Resource === '*')
+    .map(({ Action }) => Action);
+
+  expect(wild).toEqual([
+    ['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'],
+    ['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'],
+  ]);
+});
+
+test('the functions are given what they ask for', () => {
+  const given = Object.values<any>(template.findResources('AWS::Lambda::Function')).map(({ Properties }) =>
+    Object.keys(Properties.Environment.Variables).sort(),
+  );
+
+  expect(given).toContainEqual(['DATABASE_NAME', 'LOADER_USER', 'NAMESPACE_NAME', 'WORKGROUP_NAME']);
+  expect(given).toContainEqual([
+    'COPY_ROLE_ARN',
+    'DATABASE_NAME',
+    'LAKE_BUCKET_NAME',
+    'LOOK_BACK_DAYS',
+    'MANIFEST_BUCKET_NAME',
+    'WORKGROUP_NAME',
+  ]);
+});

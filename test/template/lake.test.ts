@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { rowTables } from '../../lambdas/base/domain/sale-rows';
+import { EncryptionKey } from '../../lib/base/encryption-key';
+import { stream } from '../../lib/base/stream';
+import { LakeStack } from '../../lib/serve/lake-stack';
+import { stageNamed } from '../../lib/stages';
+
+const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
+const stage = stageNamed('prod');
+let lake: LakeStack;
+let template: Template;
+beforeAll(() => {
+  const app = new App({
+    outdir,
+    analyticsReporting: false,
+    treeMetadata: false,
+    builtinCloudFormationValidation: false,
+  });
+  const env = { region: stage.region };
+  const before = new Stack(app, 'Before', { env });
+  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
+  template = Template.fromStack(lake);
+});
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+test('it holds what it is made of, and nothing else', () => {
+  const counts: Record<string, number> = {};
+  for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
+
+  expect(counts).toEqual({
+    'AWS::Glue::Database': 1,
+    'AWS::Glue::Table': 2,
+    'AWS::IAM::Policy': 3,
+    'AWS::IAM::Role': 3,
+    'AWS::KMS::Key': 1,
+    'AWS::Kinesis::StreamConsumer': 1,
+    'AWS::KinesisFirehose::DeliveryStream': 2,
+    'AWS::Lambda::EventSourceMapping': 1,
+    'AWS::Lambda::Function': 1,
+    'AWS::Logs::LogGroup': 3,
+    'AWS::Logs::LogStream': 2,
+    'AWS::S3::Bucket': 2,
+    'AWS::S3::BucketPolicy': 2,
+  });
+});
+
+test("the lake's bucket keeps every object for ever, in every version", () => {
+  const buckets = Object.values<any>(template.findResources('AWS::S3::Bucket'));
+  const forEver = buckets.filter(
+    ({ Properties }) =>
+      !Properties.LifecycleConfiguration.Rules.some((rule: any) => rule.ExpirationInDays !== undefined),
+  );
+
+  expect(forEver).toHaveLength(1);
+  expect(forEver[0].Properties.VersioningConfiguration).toEqual({ Status: 'Enabled' });
+  expect(forEver[0].DeletionPolicy).toBe('Retain');
+});
+
+test.each(rowTables)(
+  '$name is a table that Athena reads by date without registered partitions',
+  ({ name, columns }) => {
+    template.hasResourceProperties('AWS::Glue::Table', {
+      DatabaseName: 'tillstream_prod',
+      TableInput: {
+        Name: name,
+        PartitionKeys: [Match.objectLike({ Name: 'accepted_date', Type: 'string' })],
+        Parameters: Match.objectLike({ 'projection.enabled': 'true', 'projection.accepted_date.type': 'date' }),
+        StorageDescriptor: Match.objectLike({
+          Columns: columns.map((column) => ({ Name: column.name, Type: column.type, Comment: column.comment })),
+        }),
+      },
+    });
+  },
+);
+
+test.each(rowTables)(
+  '$name is delivered as Parquet under its date, and what does not fit under errors/',
+  ({ name }) => {
+    template.hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
+      DeliveryStreamType: 'DirectPut',
+      DeliveryStreamEncryptionConfigurationInput: Match.objectLike({ KeyType: 'CUSTOMER_MANAGED_CMK' }),
+      ExtendedS3DestinationConfiguration: Match.objectLike({
+        Prefix: `${name}/accepted_date=!{partitionKeyFromQuery:accepted_date}/`,
+        ErrorOutputPrefix: Match.stringLikeRegexp(`^errors/${name}/!{firehose:error-output-type}/`),
+        DynamicPartitioningConfiguration: Match.objectLike({ Enabled: true }),
+        DataFormatConversionConfiguration: Match.objectLike({
+          SchemaConfiguration: Match.objectLike({ TableName: name }),
+        }),
+      }),
+    });
+  },
+);
+
+test('buffers are as large as partitioning and conversion demand', () => {
+  for (const { Properties } of Object.values<any>(template.findResources('AWS::KinesisFirehose::DeliveryStream'))) {
+    const { BufferingHints } = Properties.ExtendedS3DestinationConfiguration;
+    expect(BufferingHints.SizeInMBs).toBeGreaterThanOrEqual(64);
+    expect(BufferingHints.IntervalInSeconds).toBeGreaterThanOrEqual(60);
+  }
+});
+
+test('no statement grants a wildcard, on actions or on resources', () => {
+  for (const { Properties } of Object.values<any>(template.findResources('AWS::IAM::Policy')))
+    for (const { Action, Resource } of Properties.PolicyDocument.Statement) {
+      for (const action of [Action].flat()) expect(action).not.toContain('*');
+      expect(Resource).not.toBe('*');
+    }
+});
+
+test('the writer puts into the two delivery streams and holds what is no sale, and may do no more', () => {
+  const writer = Object.entries<any>(template.findResources('AWS::IAM::Policy')).find(([id]) =>
+    id.startsWith('Writer'),
+  );
+  const actions: string[] = writer![1].Properties.PolicyDocument.Statement.flatMap(({ Action }: any) => Action);
+
+  expect(new Set(actions.filter((action) => /^(firehose|s3|glue)/.test(action)))).toEqual(
+    new Set(['firehose:PutRecordBatch', 's3:PutObject', 's3:ListBucket']),
+  );
+  template.hasResourceProperties('AWS::Lambda::Function', {
+    Environment: {
+      Variables: {
+        LINES_STREAM_NAME: Match.anyValue(),
+        TENDERS_STREAM_NAME: Match.anyValue(),
+        HELD_BUCKET_NAME: Match.anyValue(),
+      },
+    },
+  });
+});
+
+test('a file can be as late as two holds and two redrives make it', () => {
+  expect(lake.fileDelayDays).toBe(2 * (7 + 30) + 2);
+});

@@ -1,0 +1,66 @@
+import { rowTables, saleLines } from '../../../lambdas/base/domain/sale-rows';
+import {
+  beforeMigrations,
+  grantsTo,
+  migrationStatements,
+  migrations,
+} from '../../../lambdas/serve/finance/create-schema/migrations';
+import { createArrived, createCopied, createLedgerTable, mergeArrived } from '../../../lambdas/serve/finance/ledger';
+
+const now = new Date('2026-11-22T10:15:30.123Z');
+
+test("the copied table has the files' columns in the files' order", () => {
+  for (const table of rowTables) {
+    const names = [...createCopied(table).matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
+
+    expect(names).toEqual(table.columns.map(({ name }) => name));
+  }
+});
+
+test('what is merged is what the ledger has, and free text is not in it', () => {
+  for (const table of rowTables) {
+    const ledger = [...createLedgerTable(table).matchAll(/^ {2}([a-z]\w*) /gm)].map(([, name]) => name);
+    const inserted = /INSERT \((.*)\)/.exec(mergeArrived(table))![1]!.split(', ');
+
+    expect(inserted).toEqual(ledger);
+    expect(ledger).not.toContain('note');
+    expect(ledger).toContain('loaded_at');
+    for (const name of inserted) expect(createArrived(table, 'TIME')).toContain(name);
+  }
+});
+
+test("the tables of the ledger are laid out for Redshift, in their statement's last line", () => {
+  const layouts = [...beforeMigrations, ...migrations.flatMap(({ statements }) => statements)]
+    .filter((statement) => statement.startsWith('CREATE TABLE'))
+    .map((statement) => statement.split('\n').at(-1));
+
+  for (const layout of layouts) expect(layout).toMatch(/^DISTSTYLE /);
+  expect(layouts).toHaveLength(4);
+});
+
+test('a step of the schema is recorded in the transaction that makes it', () => {
+  const [lock, guard, ...rest] = migrationStatements({ version: 7, statements: ['SELECT 1'] }, now);
+
+  expect(lock).toBe('LOCK TABLE finance.schema_versions');
+  expect(guard).toContain('WHERE version = 7');
+  expect(rest[0]).toBe('SELECT 1');
+  expect(rest[1]).toContain("VALUES (7, CAST('2026-11-22 10:15:30.123' AS timestamp))");
+});
+
+test('versions count up by one', () => {
+  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
+});
+
+test('the loader may not delete, and sees nothing but its tables', () => {
+  const grants = grantsTo('IAMR:loader').join('\n');
+
+  expect(grants).not.toMatch(/DELETE|ALL|CREATE|DROP|TRUNCATE/);
+  expect(grants.match(/ON [\w. ]+/g)).toEqual([
+    'ON SCHEMA finance TO ',
+    ...[...rowTables.map(({ name }) => name), 'loaded_files'].map((name) => `ON finance.${name} TO `),
+  ]);
+});
+
+test('a row that is booked stays as it was booked', () => {
+  expect(mergeArrived(saleLines)).toContain('WHEN MATCHED THEN UPDATE SET line = arrived_sale_lines.line\n');
+});

@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { callsFor } from '../../../lambdas/serve/lake/write/delivery-stream';
+import {
+  maximumRecordBytes,
+  maximumRecordRows,
+  type PackableRow,
+  packRows,
+} from '../../../lambdas/serve/lake/write/packed-rows';
+
+const rowsOf = (count: number, change: (index: number) => Partial<PackableRow> = () => ({})): PackableRow[] =>
+  Array.from({ length: count }, (_, index) => ({
+    date: '2026-11-22',
+    json: JSON.stringify({ row: index }),
+    sale: 0,
+    ...change(index),
+  }));
+
+const arbitraryRows = fc
+  .array(
+    fc.record({
+      date: fc.constantFrom('2026-11-21', '2026-11-22'),
+      // From rows of a few bytes to rows of which few fit; some count more bytes than characters.
+      padding: fc.oneof(fc.constant(''), fc.constant('x'.repeat(400)), fc.constant('é'.repeat(120_000))),
+      sale: fc.nat(20),
+    }),
+    { maxLength: 60 },
+  )
+  .map((rows) =>
+    rows.map(
+      ({ date, padding, sale }, index): PackableRow => ({ date, sale, json: JSON.stringify({ index, padding }) }),
+    ),
+  );
+
+test('packing keeps the limits of a record, and loses and doubles no row', () => {
+  fc.assert(
+    fc.property(arbitraryRows, (rows) => {
+      const packed = packRows(rows);
+
+      for (const { text, bytes, rows: count } of packed) {
+        expect(bytes).toBe(Buffer.byteLength(text));
+        expect(bytes).toBeLessThanOrEqual(maximumRecordBytes);
+        expect(count).toBeLessThanOrEqual(maximumRecordRows);
+      }
+      for (const date of ['2026-11-21', '2026-11-22']) {
+        const text = packed.filter((record) => record.date === date).map((record) => record.text);
+        const expected = rows.filter((row) => row.date === date).map(({ json }) => `${json}\n`);
+        expect(text.join('')).toBe(expected.join(''));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a record names every sale that has rows in it', () => {
+  fc.assert(
+    fc.property(arbitraryRows, (rows) => {
+      const sales = new Map(rows.map(({ json, sale }) => [json, sale]));
+
+      for (const { text, sales: named } of packRows(rows)) {
+        const inside = text
+          .trimEnd()
+          .split('\n')
+          .map((json) => sales.get(json)!);
+        expect(new Set(named)).toEqual(new Set(inside));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a sale of 2,000 lines takes four records, since Firehose takes 500 rows out of one', () => {
+  expect(packRows(rowsOf(2_000)).map(({ rows }) => rows)).toEqual([500, 500, 500, 500]);
+});
+
+test('rows of many sales share a record', () => {
+  const [record, ...more] = packRows(rowsOf(400, (index) => ({ sale: index })));
+
+  expect(more).toEqual([]);
+  expect(record!.sales).toHaveLength(400);
+});
+
+test('a call takes at most 500 records and 4 MiB', () => {
+  const small = packRows(rowsOf(501, (index) => ({ date: `day ${index}` })));
+  const large = packRows(rowsOf(9, (index) => ({ date: `day ${index}`, json: 'x'.repeat(1_000_000) })));
+
+  expect(callsFor(small).map((call) => call.length)).toEqual([500, 1]);
+  expect(callsFor(large).map((call) => call.length)).toEqual([4, 4, 1]);
+  expect(callsFor([])).toEqual([]);
+});
