@@ -64,6 +64,13 @@ const redshiftDataPermissions: PermissionRules = {
 const redshiftServerlessPermissions: PermissionRules = {
   GetCredentials: (input, lookup) => onWorkgroup('redshift-serverless:GetCredentials', input.workgroupName, lookup),
   GetWorkgroup: (input, lookup) => onWorkgroup('redshift-serverless:GetWorkgroup', input.workgroupName, lookup),
+  GetNamespace: ({ namespaceName }, lookup) => [
+    {
+      action: 'redshift-serverless:GetNamespace',
+      resource:
+        lookup.arnOf?.('redshift-serverless', namespaceName) ?? arn('redshift-serverless', 'namespace/', namespaceName),
+    },
+  ],
 };
 
 const gluePermissions: PermissionRules = {

@@ -1,12 +1,12 @@
 import type { HttpAnswer } from './http';
 
-/** A gateway response as the template defines it (`AWS::ApiGateway::GatewayResponse`). */
+/** A gateway response, in the template's own words (`AWS::ApiGateway::GatewayResponse`). */
 export interface GatewayResponseDescription {
-  readonly responseType: string;
-  readonly statusCode?: string;
+  readonly ResponseType: string;
+  readonly StatusCode?: string;
   /** Header values are static: `gatewayresponse.header.Retry-After` to `'1'`. */
-  readonly responseParameters?: Readonly<Record<string, string>>;
-  readonly responseTemplates?: Readonly<Record<string, string>>;
+  readonly ResponseParameters?: Readonly<Record<string, string>>;
+  readonly ResponseTemplates?: Readonly<Record<string, string>>;
 }
 
 /** What API Gateway answers by itself, where the template says nothing else. */
@@ -50,7 +50,7 @@ export class GatewayResponses {
   constructor(descriptions: readonly GatewayResponseDescription[]) {
     for (const description of descriptions) {
       check(description);
-      this.#custom.set(description.responseType, description);
+      this.#custom.set(description.ResponseType, description);
     }
   }
 
@@ -64,9 +64,9 @@ export class GatewayResponses {
       'x-amzn-requestid': requestId,
       'x-amzn-errortype': errorType,
     };
-    for (const [name, value] of Object.entries(custom?.responseParameters ?? {}))
+    for (const [name, value] of Object.entries(custom?.ResponseParameters ?? {}))
       headers[name.slice(headerPrefix.length).toLowerCase()] = value.slice(1, -1);
-    const template = custom?.responseTemplates?.['application/json'] ?? defaultTemplate;
+    const template = custom?.ResponseTemplates?.['application/json'] ?? defaultTemplate;
     const values: Readonly<Record<string, string>> = {
       '$context.error.messageString': JSON.stringify(message),
       '$context.error.message': message,
@@ -74,7 +74,7 @@ export class GatewayResponses {
       '$context.requestId': requestId,
     };
     return {
-      statusCode: Number(custom?.statusCode ?? statusCode),
+      statusCode: Number(custom?.StatusCode ?? statusCode),
       headers,
       body: template.replace(variable, (name) => values[name]!),
     };
@@ -83,17 +83,17 @@ export class GatewayResponses {
 
 const variable = /\$context\.(error\.messageString|error\.message|error\.responseType|requestId)\b/g;
 
-function check({ responseType, responseParameters = {}, responseTemplates = {} }: GatewayResponseDescription): void {
+function check({ ResponseType, ResponseParameters = {}, ResponseTemplates = {} }: GatewayResponseDescription): void {
   const types = [...Object.keys(defaults), ...families];
-  if (!types.includes(responseType))
-    throw new Error(`gateway response '${responseType}' is not modelled: use ${types.join(', ')}`);
-  for (const [name, value] of Object.entries(responseParameters)) {
+  if (!types.includes(ResponseType))
+    throw new Error(`gateway response '${ResponseType}' is not modelled: use ${types.join(', ')}`);
+  for (const [name, value] of Object.entries(ResponseParameters)) {
     if (!name.startsWith(headerPrefix) || !/^'[^']*'$/.test(value))
       throw new Error(
         `gateway response parameter ${name} = ${value} is not modelled: use ${headerPrefix}NAME = 'text'`,
       );
   }
-  for (const [type, template] of Object.entries(responseTemplates)) {
+  for (const [type, template] of Object.entries(ResponseTemplates)) {
     if (type !== 'application/json' || template.replace(variable, '').includes('$'))
       throw new Error(`gateway response template '${template}' for ${type} is not modelled`);
   }

@@ -42,9 +42,10 @@ export function jsonAnswer(statusCode: number, value: unknown, headers: HttpAnsw
 /** A failure as AWS's services would answer it. What is no answer of an engine is a fault of the local run itself. */
 export function asAwsError(error: unknown): AwsError {
   if (error instanceof AwsError) return error;
-  const { stack } = error as Error;
-  // The stack goes to the terminal only: it may name files, and callers can do nothing with it.
-  process.stderr.write(`door: ${stack ?? String(error)}\n`);
+  const { name, message, stack = '' } = error as Error;
+  // To the terminal only: callers can do nothing with it. A parser's message would repeat a piece of what it read.
+  const told = name === 'SyntaxError' ? stack.replace(message, '') : stack;
+  process.stderr.write(`door: ${told}\n`);
   return new AwsError('InternalFailure', 'the local run failed to serve this call: see its output', 500);
 }
 

@@ -5,8 +5,8 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer } from './http';
 
 /** What a function gave back: its result, or the error that it ended with. */
 export interface Invocation {
-  /** The result, or `{ errorType, errorMessage }`, as a plain value. */
-  readonly payload: unknown;
+  /** The result, or `{ errorType, errorMessage }`, as JSON text. */
+  readonly payload: string;
   readonly functionError?: 'Unhandled' | 'Handled';
 }
 
@@ -45,11 +45,16 @@ export function decodeInvoke({ method, path, query, headers, body }: HttpRequest
 
 /** Answers an invocation: a function's own failure is a success of the call. */
 export function encodeInvocation({ payload, functionError }: Invocation): HttpAnswer {
-  return jsonAnswer(200, payload ?? null, {
-    'x-amzn-requestid': randomUUID(),
-    'x-amz-executed-version': '$LATEST',
-    ...(functionError === undefined ? {} : { 'x-amz-function-error': functionError }),
-  });
+  return {
+    statusCode: 200,
+    headers: {
+      'content-type': 'application/json',
+      'x-amzn-requestid': randomUUID(),
+      'x-amz-executed-version': '$LATEST',
+      ...(functionError === undefined ? {} : { 'x-amz-function-error': functionError }),
+    },
+    body: payload,
+  };
 }
 
 /** Answers with an error, as Lambda and API Gateway name it: in a header. */

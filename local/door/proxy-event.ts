@@ -78,8 +78,9 @@ export function proxyEvent(matched: MatchedRequest): APIGatewayProxyEvent {
   };
 }
 
-/** A function's result as an answer; undefined where it is no proxy result, which API Gateway answers with 502. */
-export function proxyAnswer(result: unknown, requestId: string): HttpAnswer | undefined {
+/** A function's result (JSON) as an answer; undefined where it is no proxy result, which API Gateway answers with 502. */
+export function proxyAnswer(payload: string, requestId: string): HttpAnswer | undefined {
+  const result = parsed(payload);
   if (typeof result !== 'object' || result === null) return undefined;
   const { statusCode, headers = {}, multiValueHeaders = {}, body = '', isBase64Encoded = false } = result as any;
   const code = Number(statusCode);
@@ -91,6 +92,14 @@ export function proxyAnswer(result: unknown, requestId: string): HttpAnswer | un
     all[name.toLowerCase()] = (values as unknown[]).map(String);
   delete all['content-length'];
   return { statusCode: code, headers: all, body: isBase64Encoded ? Buffer.from(body ?? '', 'base64') : (body ?? '') };
+}
+
+function parsed(payload: string): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
 }
 
 function pairs(rawHeaders: readonly string[]): [string, string][] {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { AwsError } from '../engines/engine';
-import { encodeRfc3986 } from './canonical-request';
 import type { HttpAnswer } from './http';
 import type { S3Call } from './s3-protocol';
 import { toXml } from './xml';
@@ -31,7 +30,7 @@ const outputHeaders = new Map([
 ]);
 
 /** Writes what the engine answered as S3 would. */
-export function encodeS3({ operation, input }: S3Call, output: any): HttpAnswer {
+export function encodeS3({ operation }: S3Call, output: any): HttpAnswer {
   switch (operation) {
     case 'ListBuckets':
       return xmlAnswer('ListAllMyBucketsResult', {
@@ -39,7 +38,7 @@ export function encodeS3({ operation, input }: S3Call, output: any): HttpAnswer 
         Buckets: { Bucket: output.Buckets },
       });
     case 'ListObjectsV2':
-      return xmlAnswer('ListBucketResult', input.EncodingType === 'url' ? urlEncoded(output) : output);
+      return xmlAnswer('ListBucketResult', output);
     case 'DeleteObjects':
       return xmlAnswer('DeleteResult', { Deleted: output.Deleted, Error: output.Errors });
     case 'GetBucketVersioning':
@@ -91,19 +90,4 @@ function headersOf(output: any): Record<string, string> {
   }
   for (const name in output.Metadata) headers[`x-amz-meta-${name}`] = output.Metadata[name];
   return headers;
-}
-
-/** Keys as `encoding-type=url` wants them, for readers whose XML cannot hold every character. */
-function urlEncoded(output: any): any {
-  const encode = (text: string): string => text.split('/').map(encodeRfc3986).join('/');
-  const { Contents = [], CommonPrefixes = [], ...rest } = output;
-  for (const name of ['Prefix', 'Delimiter', 'StartAfter']) {
-    if (rest[name] !== undefined) rest[name] = encode(rest[name]);
-  }
-  return {
-    ...rest,
-    EncodingType: 'url',
-    Contents: Contents.map((one: any) => ({ ...one, Key: encode(one.Key) })),
-    CommonPrefixes: CommonPrefixes.map(({ Prefix }: any) => ({ Prefix: encode(Prefix) })),
-  };
 }

@@ -22,7 +22,8 @@ async function open(description: Partial<ApiDescription> = {}, now: () => number
     now,
     invoke: async (_name, event) => {
       events.push(event as APIGatewayProxyEvent);
-      return result(event as APIGatewayProxyEvent);
+      const { payload, ...rest } = result(event as APIGatewayProxyEvent);
+      return { payload: JSON.stringify(payload), ...rest };
     },
   });
   api = await door.openApi({
@@ -159,9 +160,9 @@ test('a role may call only the methods that it is allowed to', async () => {
 
 test('more requests than the burst are refused, with the headers of the gateway response, until time passes', async () => {
   const throttled = {
-    ...{ responseType: 'THROTTLED', statusCode: '429' },
-    responseParameters: { 'gatewayresponse.header.Retry-After': "'1'" },
-    responseTemplates: {
+    ...{ ResponseType: 'THROTTLED', StatusCode: '429' },
+    ResponseParameters: { 'gatewayresponse.header.Retry-After': "'1'" },
+    ResponseTemplates: {
       'application/json': '{"error":$context.error.messageString,"type":"$context.error.responseType"}',
     },
   };
@@ -177,7 +178,7 @@ test('more requests than the burst are refused, with the headers of the gateway 
 });
 
 test('a family of gateway responses covers those that have none of their own', async () => {
-  const family = { responseType: 'DEFAULT_4XX', responseParameters: { 'gatewayresponse.header.X-Family': "'4'" } };
+  const family = { ResponseType: 'DEFAULT_4XX', ResponseParameters: { 'gatewayresponse.header.X-Family': "'4'" } };
   await open({ gatewayResponses: [family] });
 
   const answer = await answerOf(await fetch(`${api.url}/v1/sales`, { method: 'POST' }));
@@ -186,15 +187,15 @@ test('a family of gateway responses covers those that have none of their own', a
 });
 
 test('gateway responses that are not modelled are refused', async () => {
-  const refused = (description: object) => open({ gatewayResponses: [{ responseType: 'THROTTLED', ...description }] });
+  const refused = (description: object) => open({ gatewayResponses: [{ ResponseType: 'THROTTLED', ...description }] });
 
-  await expect(refused({ responseType: 'WAF_FILTERED' })).rejects.toThrow(/'WAF_FILTERED' is not modelled/);
+  await expect(refused({ ResponseType: 'WAF_FILTERED' })).rejects.toThrow(/'WAF_FILTERED' is not modelled/);
   await door.close();
   await expect(
-    refused({ responseParameters: { 'gatewayresponse.header.A': 'method.request.header.B' } }),
+    refused({ ResponseParameters: { 'gatewayresponse.header.A': 'method.request.header.B' } }),
   ).rejects.toThrow(/is not modelled/);
   await door.close();
-  await expect(refused({ responseTemplates: { 'application/json': '$input.body' } })).rejects.toThrow(
+  await expect(refused({ ResponseTemplates: { 'application/json': '$input.body' } })).rejects.toThrow(
     /is not modelled/,
   );
 });

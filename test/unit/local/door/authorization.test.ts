@@ -224,6 +224,9 @@ test('a statement without a secret needs temporary credentials of the workgroup'
     `redshift-data:ExecuteStatement ${workgroup}`,
     `redshift-serverless:GetCredentials ${workgroup}`,
   ]);
+  expect(needs('redshift-serverless', 'GetNamespace', { namespaceName: 'ledger' })).toEqual([
+    `redshift-serverless:GetNamespace arn:aws:redshift-serverless:${account}:namespace/ledger`,
+  ]);
   expect(needs('redshift-data', 'DescribeStatement', { Id: '1' })).toEqual(['redshift-data:DescribeStatement *']);
 });
 

@@ -239,8 +239,8 @@ test('a function is invoked through the SDK, and its failure is a result', async
     invoke: async (name, event) => {
       invoked.push([name, event]);
       if (name === 'absent') throw new AwsError('ResourceNotFoundException', `Function not found: ${name}`, 404);
-      if (name === 'broken') return { payload: { errorMessage: 'no' }, functionError: 'Unhandled' };
-      return { payload: { done: true } };
+      if (name === 'broken') return { payload: '{"errorMessage":"no"}', functionError: 'Unhandled' };
+      return { payload: '{"done":true}' };
     },
   });
   const client = keep(new LambdaClient(administratorOf(door)));

@@ -33,7 +33,7 @@ export function openTestDoor(engines: readonly Engine[], options: Partial<DoorOp
     engines,
     credentials: new Map(),
     lookup: { keyOf: () => undefined },
-    invoke: async () => ({ payload: null }),
+    invoke: async () => ({ payload: 'null' }),
     kill: () => {},
     ...options,
   });
