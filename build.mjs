@@ -2,8 +2,9 @@
  * Bundles everything that runs: each function under lambdas/ into build/lambdas/<room>/<function>/index.js, exactly as it
  * is deployed (Node 20 and newer), and each command under bin/ and worker under local/ into build/.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import banks from 'banks-db';
 import { build } from 'esbuild';
 
 const under = (folder, matches) =>
@@ -44,3 +45,24 @@ await Promise.all([
     sourcemap: true,
   }),
 ]);
+
+// The BIN table beside the ingest bundle, which reads it (format: lambdas/cardholder/ingest/bin-table.ts).
+const ownBinTable = 'config/bin-table.csv';
+writeFileSync(
+  'build/lambdas/cardholder/ingest/bin-table.csv',
+  existsSync(ownBinTable) ? readFileSync(ownBinTable) : binTable(),
+);
+
+/** From `banks-db`: the country of each issuer's prefixes. It knows no funding; where its banks disagree, nothing is known. */
+function binTable() {
+  const countries = new Map();
+  for (const { prefixes, country } of banks.data)
+    for (const prefix of prefixes.map(String).filter((each) => /^\d{4,8}$/.test(each))) {
+      const known = countries.get(prefix) ?? country.toUpperCase();
+      countries.set(prefix, known === country.toUpperCase() ? known : '');
+    }
+  const rows = [...countries]
+    .filter(([, country]) => country !== '')
+    .map(([prefix, country]) => `${prefix},${country},`);
+  return `prefix,country,funding\n${rows.sort().join('\n')}\n`;
+}

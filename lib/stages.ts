@@ -11,6 +11,8 @@ export interface Stage {
   readonly ingest: {
     readonly requestsPerSecond: number;
     readonly burst: number;
+    /** Containers kept for ingest, so that no other function takes them; none where the account has few. */
+    readonly reservedConcurrency?: number;
     /** Ingest refuses sales older than this; null: any age. Claims outlive it (see `claimDays`). */
     readonly maximumSaleAgeDays: number | null;
     /** Identifiers in which a source is known to use numbers that look like card numbers, as `source.field`. */
@@ -94,7 +96,13 @@ const prod: Stage = {
   keepData: true,
   logRetentionDays: 400,
   network: { cidr: '10.40.0.0/16' },
-  ingest: { requestsPerSecond: 500, burst: 1_000, maximumSaleAgeDays: 30, cardLikeIdentifiers: [] },
+  ingest: {
+    requestsPerSecond: 500,
+    burst: 1_000,
+    reservedConcurrency: 200,
+    maximumSaleAgeDays: 30,
+    cardLikeIdentifiers: [],
+  },
   streams: { capacity: 'on-demand', retentionHours: 168, enhancedFanOut: true },
   redriveDays: 30,
   lake: { bufferSeconds: 300, bufferMebibytes: 128 },

@@ -10,7 +10,7 @@ import { type DynamoDbEngine, openDynamoDb } from './engines/dynamodb';
 import { type Engine, localAccount, localRegion } from './engines/engine';
 import { type FirehoseEngine, openFirehose } from './engines/firehose';
 import { type GlueEngine, openGlue } from './engines/glue';
-import { type InfluxDbEngine, openInfluxDb } from './engines/influxdb';
+import { type InfluxDb, openInfluxDb } from './engines/influxdb';
 import { type KinesisEngine, openKinesis } from './engines/kinesis';
 import { openKms } from './engines/kms';
 import { startPostgres } from './engines/postgres';
@@ -65,7 +65,7 @@ export interface LocalAccount {
     readonly glue: GlueEngine;
     readonly redshift: Redshift;
     readonly redshiftServerless: Engine;
-    readonly influxdb: InfluxDbEngine;
+    readonly influxdb: InfluxDb;
   };
   readonly administrator: AccessKeys;
   readonly functions: ReadonlyMap<string, LocalFunction>;
@@ -135,7 +135,12 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
   const credentials = new Map<string, Credential>();
   const door = await openDoor({
     engines: [dynamodb, kinesis, s3, kms, secretsManager, glue],
-    influx: influxdb,
+    influx: {
+      async handle({ query, ...request }) {
+        const { status, ...answer } = await influxdb.handle({ ...request, query: new URLSearchParams(query) });
+        return { statusCode: status, ...answer };
+      },
+    },
     credentials,
     meter,
     lookup: {

@@ -23,7 +23,7 @@ const impact = 'the lake, and the ledger behind it, lack the newest sales';
 
 /**
  * The full history of sales as Parquet, a row per line and a row per tender, by the date of their acceptance: what data
- * science reads and what finance loads. Every byte that was accepted since the first sale is here; nothing expires.
+ * science reads and what finance loads. Every accepted sale comes here, and nothing here expires.
  */
 export class LakeStack extends Stack {
   readonly bucket: Bucket;

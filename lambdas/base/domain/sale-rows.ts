@@ -15,7 +15,7 @@ export type ColumnType = 'string' | 'bigint' | 'timestamp';
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
-  /** Longest value of a string, in bytes of UTF-8. */
+  /** Longest value of a string, in bytes of UTF-8: one that is longer would stop the ledger's loads. */
   readonly bytes?: number;
   /** Null where the sale does not say. */
   readonly optional?: true;
@@ -57,7 +57,7 @@ const lineColumns = [
   { name: 'customer_id', type: 'string', bytes: 64, optional: true, comment: 'as the source knows the customer' },
   { name: 'note', type: 'string', bytes: 2_000, optional: true, comment: "the sale's note, on each of its lines" },
   { name: 'sku', type: 'string', bytes: 64, comment: 'item' },
-  { name: 'category', type: 'string', bytes: 256, optional: true, comment: 'category of the item' },
+  { name: 'category', type: 'string', bytes: 400, optional: true, comment: 'category of the item' },
   { name: 'quantity', type: 'bigint', comment: 'as sent, never negative' },
   { name: 'unit_price', type: 'bigint', comment: 'as sent, never negative' },
   { name: 'discount', type: 'bigint', optional: true, comment: 'as sent, never negative' },
@@ -73,8 +73,8 @@ const tenderColumns = [
   { name: 'tender_type', type: 'string', bytes: 16, comment: 'card, cash, gift-card or other' },
   { name: 'amount', type: 'bigint', comment: 'as sent, never negative' },
   { name: 'signed_amount', type: 'bigint', comment: 'amount, negative on a return' },
-  { name: 'gateway', type: 'string', bytes: 256, optional: true, comment: 'payment gateway' },
-  { name: 'gateway_reference', type: 'string', bytes: 256, optional: true, comment: "the gateway's reference" },
+  { name: 'gateway', type: 'string', bytes: 64, optional: true, comment: 'payment gateway' },
+  { name: 'gateway_reference', type: 'string', bytes: 128, optional: true, comment: "the gateway's reference" },
   { name: 'card_token', type: 'string', bytes: 32, optional: true, comment: 'stands for the card' },
   { name: 'card_brand', type: 'string', bytes: 64, optional: true, comment: 'card scheme' },
   { name: 'card_bin', type: 'string', bytes: 8, optional: true, comment: 'issuer identification' },
@@ -123,9 +123,9 @@ export function lineRowsOf(sale: Sale): SaleLineRow[] {
     ...shared,
     line: line.line,
     customer_id: sale.customerId,
-    note: sale.note,
+    note: storable(sale.note),
     sku: line.sku,
-    category: line.category,
+    category: storable(line.category),
     quantity: line.quantity,
     unit_price: line.unitPrice,
     discount: line.discount,
@@ -173,6 +173,11 @@ function sharedBy(sale: Sale) {
     currency: sale.currency,
     original_transaction_id: sale.originalTransactionId,
   } as const;
+}
+
+/** Free text without what is legal in JSON but in no database: the null character, half a surrogate pair. */
+function storable(text: string | undefined): string | undefined {
+  return text?.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 // Not -0, which JSON writes as 0 but tests and sums of keys tell apart.

@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { GetNamespaceCommand } from '@aws-sdk/client-redshift-serverless';
 import { redshiftDataClient, redshiftServerlessClient } from '../../../base/runtime/clients';
 import { deployStep } from '../../../base/runtime/deploy-step';
 import { requireEnv } from '../../../base/runtime/env';
 import { log } from '../../../base/runtime/log';
-import { guardStopped, literal, type Warehouse, warehouse } from '../warehouse';
+import { guardStopped, literal, StatementFailed, type Warehouse, warehouse } from '../warehouse';
 import { beforeMigrations, grantsTo, migrationGuard, migrationStatements, migrations } from './migrations';
 
 const namespaceName = requireEnv('NAMESPACE_NAME');
@@ -15,6 +16,8 @@ const redshiftServerless = redshiftServerlessClient();
 
 // Below the function's timeout, so that the outcome still reaches CloudFormation.
 const patienceMs = 4 * 60_000;
+// What a killed run has left under way in the warehouse can collide with this one in the catalog, once per statement.
+const attempts = 4;
 
 /**
  * Brings the ledger's schema to its newest version, and lets the loader in. Acts as the namespace's administrator, whose
@@ -35,6 +38,18 @@ export const handler = deployStep(async () => {
     remainingMs: () => deadline - Date.now(),
   });
 
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createSchema(admin);
+    } catch (error) {
+      if (!(error instanceof StatementFailed) || attempt === attempts) throw error;
+      log.warn('tries again', { attempt, reason: error.message });
+      await delay(attempt * 500);
+    }
+  }
+});
+
+async function createSchema(admin: Warehouse): Promise<{ version: string }> {
   await admin.run(beforeMigrations);
   const version = await migrate(admin);
   const users = await admin.rows(
@@ -43,7 +58,7 @@ export const handler = deployStep(async () => {
   if (users.length === 0) await admin.run([`CREATE USER "${loaderUser}" PASSWORD DISABLE`]);
   await admin.run(grantsTo(loaderUser));
   return { version: String(version) };
-});
+}
 
 async function migrate(admin: Warehouse): Promise<number> {
   const applied = new Set(

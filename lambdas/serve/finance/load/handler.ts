@@ -19,7 +19,7 @@ const s3 = s3Client();
 
 // A load is not begun without this much time to wait for it.
 const timeForLoadMs = 30_000;
-// Each pass lists the lake anew; one more than the loads that may overlap this one.
+// Each pass lists the lake anew. Passes end when nothing is new; this bounds a loader that others keep overtaking.
 const maximumPasses = 10;
 
 export interface LoadOutcome {

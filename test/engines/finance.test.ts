@@ -1,0 +1,305 @@
+import type { Sale } from '../../lambdas/base/domain/sale';
+import { crashPoints, kinesisEvent } from '../engine-rig';
+import { aSale, someSales } from '../engine-rig/sales';
+import { type LakeAndLedger, openLakeAndLedger, totalsOf } from './lake-and-ledger';
+
+let finance: LakeAndLedger;
+let sold: Sale[];
+let events = 0;
+beforeAll(async () => {
+  finance = await openLakeAndLedger({ ledger: true });
+}, 120_000);
+beforeEach(async () => {
+  await finance.sql('DROP SCHEMA IF EXISTS finance CASCADE');
+  for (const bucket of [finance.buckets.lake, finance.buckets.manifests]) {
+    const { Contents = [] } = await finance.s3.call('ListObjectsV2', { Bucket: bucket });
+    for (const { Key } of Contents) await finance.s3.call('DeleteObject', { Bucket: bucket, Key });
+  }
+  expect(await finance.createSchema()).toMatchObject({ Status: 'SUCCESS' });
+  sold = [];
+  finance.rig.forget();
+});
+afterAll(() => finance.close());
+
+/** Sells: a file of lines and one of tenders for each date. */
+async function sell(...sales: Sale[]): Promise<void> {
+  await finance.writer().invoke(kinesisEvent(sales, { firstSequence: 1_000 * ++events }));
+  await finance.flush();
+  const known = new Set(sold.map(({ transactionId }) => transactionId));
+  sold.push(...sales.filter(({ transactionId }) => !known.has(transactionId)));
+  finance.rig.forget();
+}
+const numbered = (name: string, count = 3) =>
+  someSales(count, (index) => ({ transactionId: `${name}-${index}`, type: index % 3 === 2 ? 'return' : 'sale' }));
+
+test('what lies in the lake is in the ledger after a load, and a second load has nothing to do', async () => {
+  await sell(...numbered('a'), aSale({ transactionId: 'T-9', acceptedAt: '2026-11-23T00:00:00.000Z' }));
+
+  const first = await finance.loader().invoke({});
+  const second = await finance.loader().invoke({});
+
+  expect(first).toEqual({ filesLoaded: 4, loads: 1 });
+  expect(second).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('a booked line says all that the sale said, with the day on which finance books it', async () => {
+  await sell(aSale({ businessDate: '2026-11-21', customerId: 'c-1', note: 'not for the books' }));
+
+  await finance.loader().invoke({});
+
+  const [line] = await finance.sql('SELECT *, CAST(business_date AS varchar) AS day FROM finance.sale_lines');
+  expect(line).toMatchObject({
+    source: 'pos-eu',
+    transaction_id: 'T-1',
+    line: '1',
+    region: 'eu-west',
+    location: 'store-042',
+    currency: 'EUR',
+    day: '2026-11-21',
+    customer_id: 'c-1',
+    sku: 'SKU-1',
+    units: '2',
+    net: '510',
+    discount: null,
+    original_transaction_id: null,
+  });
+  expect(line).not.toHaveProperty('note');
+  const [tender] = await finance.sql('SELECT * FROM finance.sale_tenders');
+  expect(tender).toMatchObject({
+    tender: '1',
+    tender_type: 'card',
+    amount: '510',
+    card_last4: '1111',
+    card_country: null,
+  });
+});
+
+test('the longest and oddest values that the door lets in are booked', async () => {
+  const place = 'p'.repeat(64);
+  const sale = aSale({
+    source: 's'.repeat(32),
+    transactionId: 'T'.repeat(64),
+    originalTransactionId: 'O'.repeat(64),
+    customerId: 'c'.repeat(64),
+    channel: 'online',
+    type: 'return',
+    region: place,
+    location: place,
+    occurredAt: '1970-01-01T00:00:00.000001Z',
+    note: `${'\u{1F6D2}'.repeat(498)}\u0000\ud800`,
+    lines: [
+      { line: 0, sku: 'S'.repeat(64), quantity: 1, unitPrice: Number.MAX_SAFE_INTEGER, category: '\u8a9e'.repeat(100) },
+      {
+        line: Number.MAX_SAFE_INTEGER,
+        sku: 'a',
+        quantity: 1,
+        unitPrice: 0,
+        category: `half \udc00 pair, "quotes", \\`,
+      },
+    ],
+    tenders: [{ type: 'gift-card', amount: 0, gateway: 'g'.repeat(64), gatewayReference: 'r'.repeat(128) }],
+  });
+  await sell(sale);
+
+  await finance.loader().invoke({});
+
+  expect(await finance.ledgerTotals()).toEqual(totalsOf([sale]));
+  const lines = await finance.sql(
+    'SELECT category, occurred_at::varchar AS time FROM finance.sale_lines ORDER BY line',
+  );
+  expect(lines).toEqual([
+    { category: '\u8a9e'.repeat(100), time: '1970-01-01 00:00:00.000001' },
+    { category: `half \ufffd pair, "quotes", \\`, time: '1970-01-01 00:00:00.000001' },
+  ]);
+});
+
+test('sales that the files repeat, in one load and in a later one, are booked once and keep their first time', async () => {
+  const sales = numbered('a', 10);
+  await sell(...sales);
+  await sell(...sales.slice(0, 4));
+  await finance.loader().invoke({});
+  const [before] = await finance.sql('SELECT MAX(loaded_at) AS last FROM finance.sale_lines');
+
+  await sell(...sales.slice(2), ...numbered('b'));
+  await finance.loader().invoke({});
+
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+  const [kept] = await finance.sql(
+    "SELECT MAX(loaded_at) AS last FROM finance.sale_lines WHERE transaction_id LIKE 'a-%'",
+  );
+  expect(kept).toEqual(before);
+});
+
+test('a file that appears under an old date is found', async () => {
+  await sell(aSale({ transactionId: 'new', acceptedAt: '2026-11-22T10:00:00.000Z' }));
+  await finance.loader().invoke({});
+
+  await sell(aSale({ transactionId: 'late', acceptedAt: '2026-11-01T10:00:00.000Z' }));
+  await finance.loader().invoke({});
+
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('the same content under another name is loaded and changes nothing', async () => {
+  await sell(...numbered('a'));
+  await finance.loader().invoke({});
+  for (const Key of await finance.files()) {
+    const { Body } = await finance.s3.call('GetObject', { Bucket: finance.buckets.lake, Key });
+    await finance.s3.call('PutObject', {
+      Bucket: finance.buckets.lake,
+      Key: Key.replace('.parquet', '-again.parquet'),
+      Body,
+    });
+  }
+
+  const outcome = await finance.loader().invoke({});
+
+  expect(outcome).toEqual({ filesLoaded: 2, loads: 1 });
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('a load that was overtaken by another of the same files stops, lists again and finds nothing to do', async () => {
+  await sell(...numbered('a'));
+  const faster = finance.loader();
+  finance.rig.intercept({ operation: 'redshift-data:BatchExecuteStatement' }, async (input, proceed) => {
+    await faster.invoke({});
+    return proceed(input);
+  });
+
+  const outcome = await finance.loader().invoke({});
+
+  expect(outcome).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(faster.metric('FilesLoaded')).toBe(2);
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+  expect(await finance.sql('SELECT object_key FROM finance.loaded_files')).toHaveLength(2);
+});
+
+test('two loads at the same moment load every file once', async () => {
+  for (const name of ['a', 'b', 'c']) await sell(...numbered(name));
+
+  const outcomes = await Promise.all([finance.loader().invoke<any>({}), finance.loader().invoke<any>({})]);
+
+  expect(outcomes[0].filesLoaded + outcomes[1].filesLoaded).toBe(6);
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('files that the ledger has, offered again by a stale answer, are not loaded again', async () => {
+  await sell(...numbered('a'));
+  await finance.loader().invoke({});
+  finance.rig.forget();
+  // The second result is the list of loaded files.
+  finance.rig.intercept({ operation: 'redshift-data:GetStatementResult', call: 2 }, async (input, proceed) => ({
+    ...(await proceed(input)),
+    Records: [],
+  }));
+
+  const outcome = await finance.loader().invoke({});
+
+  expect(outcome).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('a loader that is killed before or after any of its calls books everything once, with the next run', async () => {
+  await sell(...numbered('start'));
+  await finance.loader().invoke({});
+  const points = crashPoints(finance.rig.calls());
+  expect(new Set(points.map(({ operation }) => operation))).toEqual(
+    new Set([
+      'redshift-data:ExecuteStatement',
+      'redshift-data:BatchExecuteStatement',
+      'redshift-data:DescribeStatement',
+      'redshift-data:GetStatementResult',
+      's3:ListObjectsV2',
+      's3:PutObject',
+    ]),
+  );
+
+  for (const [number, point] of points.entries()) {
+    await sell(...numbered(`crash-${number}`));
+    finance.rig.crash(point);
+    await expect(finance.loader().invoke({})).rejects.toThrow('killed');
+    await finance.loader().invoke({});
+
+    expect({ point, ...(await finance.ledgerTotals()) }).toEqual({ point, ...totalsOf(sold) });
+  }
+}, 120_000);
+
+test('a throttled call is tried again', async () => {
+  await sell(...numbered('a'));
+  finance.rig.throttle({ operation: 'redshift-data:BatchExecuteStatement' });
+  finance.rig.throttle({ operation: 's3:PutObject' });
+
+  await finance.loader().invoke({});
+
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('a file that is no Parquet fails its load whole, says so, and is loaded when it is mended', async () => {
+  await sell(...numbered('a'));
+  const [Key] = await finance.files('sale_tenders/');
+  const object = { Bucket: finance.buckets.lake, Key };
+  const { Body } = await finance.s3.call('GetObject', object);
+  await finance.s3.call('PutObject', { ...object, Body: Buffer.from('no parquet') });
+  const failing = finance.loader();
+
+  await expect(failing.invoke({})).rejects.toThrow(/sale_tenders/);
+
+  expect(failing.metric('LoadFailed')).toBe(1);
+  expect(await finance.ledgerTotals()).toEqual(totalsOf([]));
+  await finance.s3.call('PutObject', { ...object, Body });
+  await finance.loader().invoke({});
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+});
+
+test('other objects of the lake are left alone', async () => {
+  await sell(...numbered('a'));
+  for (const Key of [
+    'errors/sale_lines/format-conversion-failed/2026-11-22/x',
+    'sale_lines/accepted_date=2026-11-22/sub/x',
+  ])
+    await finance.s3.call('PutObject', { Bucket: finance.buckets.lake, Key, Body: Buffer.from('x') });
+
+  expect(await finance.loader().invoke({})).toEqual({ filesLoaded: 2, loads: 1 });
+});
+
+test('the deploy step bears a repeat, and the loader keeps to its tables', async () => {
+  await sell(...numbered('a'));
+  await finance.loader().invoke({});
+
+  const again = await finance.createSchema();
+
+  expect(again).toMatchObject({ Status: 'SUCCESS' });
+  expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
+  const rights = await finance.sql(
+    "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee LIKE 'iamr:%' ORDER BY 1, 2",
+  );
+  expect(rights.map(({ table_name, privilege_type }) => `${privilege_type} ${table_name}`)).toEqual(
+    ['loaded_files', 'sale_lines', 'sale_tenders'].flatMap((name) => [
+      `INSERT ${name}`,
+      `SELECT ${name}`,
+      `UPDATE ${name}`,
+    ]),
+  );
+});
+
+test('a deploy that is killed before or after any of its calls is made good by the next', async () => {
+  const clean = async () =>
+    finance.sql('DROP SCHEMA IF EXISTS finance CASCADE; DROP ROLE IF EXISTS "iamr:tillstream-local-ledger-loader"');
+  await clean();
+  await finance.createSchema();
+  const points = crashPoints(finance.rig.calls()).filter(
+    ({ operation }) => operation !== 'redshift-data:DescribeStatement',
+  );
+
+  for (const point of points) {
+    await clean();
+    finance.rig.forget();
+    finance.rig.crash(point);
+    await expect(finance.createSchema()).rejects.toThrow('killed');
+
+    expect({ point, ...(await finance.createSchema()) }).toMatchObject({ point, Status: 'SUCCESS' });
+  }
+  await sell(...numbered('a'));
+  expect(await finance.loader().invoke({})).toMatchObject({ filesLoaded: 2 });
+}, 120_000);
