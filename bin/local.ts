@@ -146,7 +146,7 @@ function bootProgress(): (done: number, total: number, what: string) => void {
       return;
     }
     const quarter = Math.floor((4 * done) / total);
-    if (quarter !== shown) process.stderr.write(`booting ${done}/${total}\n`);
+    if (quarter !== shown) process.stderr.write(`booting ${done}/${total} ${what}\n`);
     shown = quarter;
   };
 }

@@ -23,7 +23,7 @@ export class Alarms {
   declare(alarm: DeclaredAlarm): void {
     if (alarm.comparison !== 'GreaterThanThreshold')
       throw new Error(`alarm ${alarm.name}: comparison ${alarm.comparison} is not modelled locally`);
-    if (!(alarm.statistic in statistics))
+    if (!Object.hasOwn(statistics, alarm.statistic))
       throw new Error(`alarm ${alarm.name}: statistic ${alarm.statistic} is not modelled locally`);
     this.#alarms.push(alarm);
     this.#points.set(seriesOf(alarm), []);
@@ -31,14 +31,18 @@ export class Alarms {
 
   /** Takes a metric's value; series without an alarm are not kept. */
   record(namespace: string, metricName: string, dimensions: Readonly<Record<string, string>>, value: number): void {
-    this.#points.get(seriesOf({ namespace, metricName, dimensions }))?.push({ at: this.now(), value });
+    const points = this.#points.get(seriesOf({ namespace, metricName, dimensions }));
+    if (points === undefined) return;
+    points.push({ at: this.now(), value });
+    // Nobody may ever ask: what is old goes now and then without.
+    if (points.length % 1_000 === 0) this.#forgetOld();
   }
 
   /** Takes a log line: one in the embedded metric format is metrics, any other is not for us. */
   recordLine(line: string): void {
     if (!line.startsWith('{"_aws"')) return;
-    const entry = JSON.parse(line);
-    for (const { Namespace, Dimensions, Metrics } of entry._aws.CloudWatchMetrics)
+    const entry = parsed(line);
+    for (const { Namespace, Dimensions, Metrics } of entry?._aws?.CloudWatchMetrics ?? [])
       for (const names of Dimensions as string[][]) {
         const dimensions = Object.fromEntries(names.map((name) => [name, entry[name]]));
         for (const { Name } of Metrics) this.record(Namespace, Name, dimensions, entry[Name]);
@@ -46,22 +50,35 @@ export class Alarms {
   }
 
   ringing(): readonly DeclaredAlarm[] {
+    this.#forgetOld();
+    return this.#alarms.filter((alarm) => {
+      const values = this.#points.get(seriesOf(alarm))!.map(({ value }) => value);
+      return values.length > 0 && statistics[alarm.statistic]!(values) > alarm.threshold;
+    });
+  }
+
+  #forgetOld(): void {
     const since = this.now() - 60_000;
     for (const [series, points] of this.#points)
       this.#points.set(
         series,
         points.filter(({ at }) => at >= since),
       );
-    return this.#alarms.filter((alarm) => {
-      const values = this.#points.get(seriesOf(alarm))!.map(({ value }) => value);
-      return values.length > 0 && statistics[alarm.statistic]!(values) > alarm.threshold;
-    });
+  }
+}
+
+/** A function that was killed while it wrote leaves half a line. */
+function parsed(line: string): any {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }
 
 const statistics: Readonly<Record<string, (values: readonly number[]) => number>> = {
   Sum: (values) => values.reduce((sum, value) => sum + value, 0),
-  Maximum: (values) => Math.max(...values),
+  Maximum: (values) => values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
   Average: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
 };
 

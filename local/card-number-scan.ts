@@ -8,25 +8,15 @@ export interface Finding {
 }
 
 /**
- * Looks for card numbers in text: plain, with spaces, dashes or dots between digits, as hex of their ASCII, and as base64
- * of text that holds them, at any offset. Looks at every stretch of 12 to 19 digits there is, so the effort does not grow
- * with the number of cards.
+ * Looks for card numbers in text: plain, with spaces, dashes or dots between digits, and in hex or base64 of text that
+ * holds them so, at any offset. Looks at every stretch of 12 to 19 digits there is, so the effort grows with the text
+ * only, not with the number of cards.
  */
 export function cardNumbersIn(text: string, known: ReadonlySet<string>): Finding['form'][] {
   const found: Finding['form'][] = [];
   if (holdsKnown(text, known)) found.push('digits');
-  for (const [run] of text.matchAll(/(?:3[0-9]){12,}/g))
-    if (isKnown(run.replace(/3([0-9])/g, '$1'), known)) found.push('hex');
-  for (const [run] of text.matchAll(/[A-Za-z0-9+/_-]{16,}/g)) {
-    // The run may begin anywhere in what was encoded.
-    for (let offset = 0; offset < 4; offset++) {
-      const decoded = Buffer.from(run.slice(offset), 'base64').toString('latin1');
-      if (holdsKnown(decoded, known)) {
-        found.push('base64');
-        break;
-      }
-    }
-  }
+  if (holdsEncoded(text, /[0-9A-Fa-f]{24,}/g, 'hex', 2, known)) found.push('hex');
+  if (holdsEncoded(text, /[A-Za-z0-9+/_-]{16,}/g, 'base64', 4, known)) found.push('base64');
   return found;
 }
 
@@ -51,7 +41,8 @@ export async function* filesBelow(directory: string): AsyncIterable<{ where: str
     try {
       for await (const chunk of createReadStream(where, { highWaterMark: 1 << 20, encoding: 'latin1' })) {
         yield { where, text: tail + chunk };
-        tail = (chunk as string).slice(-overlap);
+        // Of a file that grows, a chunk can be shorter than the overlap.
+        tail = (tail + chunk).slice(-overlap);
       }
     } catch (error) {
       // Databases remove files of their own while they run.
@@ -75,6 +66,20 @@ export function plantedControls(cardNumber: string): string[] {
 function holdsKnown(text: string, known: ReadonlySet<string>): boolean {
   for (const [run] of text.matchAll(/[0-9](?:[ .-]?[0-9]){11,}/g))
     if (isKnown(run.replace(/[ .-]/g, ''), known)) return true;
+  return false;
+}
+
+/** A run may begin anywhere in what was encoded, hence each of the places that its first character can have. */
+function holdsEncoded(
+  text: string,
+  runs: RegExp,
+  encoding: 'hex' | 'base64',
+  places: number,
+  known: ReadonlySet<string>,
+): boolean {
+  for (const [run] of text.matchAll(runs))
+    for (let place = 0; place < places; place++)
+      if (holdsKnown(Buffer.from(run.slice(place), encoding).toString('latin1'), known)) return true;
   return false;
 }
 

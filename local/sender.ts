@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { pipeline, type Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { isCardNumber } from '../lambdas/cardholder/card-number';
 import type { AccessKeys } from './door/door';
 import { localRegion } from './engines/engine';
 
@@ -23,6 +24,8 @@ export interface IngestTotals {
 
 /** The API takes 4 MB; a batch of long sales stays well below. */
 const maximumBodyBytes = 3_500_000;
+/** Tries in a row in which none of a request's events was settled: more than a minute, at most 2 s apart. */
+const defaultPatience = 40;
 
 interface Result {
   readonly status: 'accepted' | 'rejected' | 'retry';
@@ -39,8 +42,13 @@ export interface SenderOptions {
   readonly concurrency: number;
   /** Events a second; as fast as they are taken when absent. */
   readonly rate?: number;
+  /** Tries without any effect after which a request is given up. */
+  readonly patience?: number;
   readonly signal?: AbortSignal;
 }
+
+/** The results in order; or why there are none, and the same events are sent again. */
+type Answer = { readonly results: readonly Result[] } | { readonly problem: string };
 
 /**
  * Sends sales to the ingest API the way a till does: in batches, signed, each event again until it is accepted or
@@ -56,7 +64,7 @@ export class Sender {
     malformed: [],
     rejections: {},
   };
-  /** Card numbers that were sent: what must be found nowhere afterwards. */
+  /** Card numbers that were sent, wherever in an event they stood: what must be found nowhere afterwards. */
   readonly cardNumbers = new Set<string>();
   readonly #signer: SignatureV4;
   readonly #url: URL;
@@ -71,10 +79,14 @@ export class Sender {
     });
   }
 
-  /** Sends each line of a file as one event. A line that is no JSON is noted, and the rest goes on. */
+  /**
+   * Sends each line of a file as one event. A line that is no JSON is noted, and the rest goes on. Throws when the API
+   * refuses a request as a whole, or takes nothing any more; what was under way is waited for.
+   */
   async sendFile(file: string): Promise<void> {
     const { batchSize, concurrency, rate, signal } = this.options;
     const inFlight = new Set<Promise<void>>();
+    const failures: Error[] = [];
     const started = Date.now();
     let sent = 0;
     let batch: string[] = [];
@@ -88,21 +100,23 @@ export class Sender {
         await delay(Math.max(0, started + (sent / rate) * 1_000 - Date.now()), undefined, { signal }).catch(() => {});
       sent += events.length;
       while (inFlight.size >= concurrency) await Promise.race(inFlight);
-      const request = this.#sendUntilSettled(events).finally(() => inFlight.delete(request));
+      const request = this.#sendUntilSettled(events)
+        .catch((error: Error) => void failures.push(error))
+        .finally(() => inFlight.delete(request));
       inFlight.add(request);
     };
 
     let number = 0;
     for await (const line of linesOf(file)) {
       number++;
-      if (signal?.aborted) break;
+      if (signal?.aborted || failures.length > 0) break;
       if (line.trim() === '') continue;
-      try {
-        this.#remember(JSON.parse(line));
-      } catch {
+      const event = parsed(line);
+      if (event === undefined) {
         this.totals.malformed.push(`${file}:${number}`);
         continue;
       }
+      this.#remember(line, event);
       this.totals.received++;
       const size = Buffer.byteLength(line);
       if (bytes + size > maximumBodyBytes) await flush();
@@ -110,21 +124,28 @@ export class Sender {
       bytes += size;
       if (batch.length === batchSize) await flush();
     }
-    await flush();
+    if (failures.length === 0) await flush();
     await Promise.all(inFlight);
+    if (failures[0] !== undefined) throw failures[0];
   }
 
   async #sendUntilSettled(events: readonly string[]): Promise<void> {
+    const { signal, patience = defaultPatience } = this.options;
     let left = events;
+    let inVain = 0;
     for (let attempt = 0; left.length > 0; attempt++) {
-      if (this.options.signal?.aborted) return;
+      if (signal?.aborted) return;
       if (attempt > 0) {
         this.totals.retried += left.length;
-        await delay(Math.min(2_000, 50 * 2 ** attempt));
+        await delay(Math.min(2_000, 50 * 2 ** inVain), undefined, { signal }).catch(() => {});
       }
-      const results = await this.#post(left);
-      if (results === undefined) continue;
-      left = left.filter((_, index) => !this.#settle(results[index]));
+      const answer = await this.#post(left);
+      const before = left.length;
+      if ('results' in answer) left = left.filter((_, index) => !this.#settle(answer.results[index]));
+      inVain = left.length < before ? 0 : inVain + 1;
+      if (inVain < patience) continue;
+      const problem = 'problem' in answer ? answer.problem : `all ${before} events are to be sent again`;
+      throw new Error(`the ingest API took nothing in ${patience} tries: ${problem}`);
     }
   }
 
@@ -141,8 +162,7 @@ export class Sender {
     return true;
   }
 
-  /** The results in order; undefined when there was no answer that has any: the same events are sent again. */
-  async #post(events: readonly string[]): Promise<readonly Result[] | undefined> {
+  async #post(events: readonly string[]): Promise<Answer> {
     const body = `{"sales":[${events.join(',')}]}`;
     const { headers } = await this.#signer.sign({
       method: 'POST',
@@ -154,28 +174,53 @@ export class Sender {
       body,
     });
     let answer: Response;
+    let text: string;
     try {
       answer = await fetch(this.#url, { method: 'POST', headers, body });
-    } catch {
-      return undefined;
+      text = await answer.text();
+    } catch (error) {
+      return { problem: String((error as Error).cause ?? error) };
     }
-    const text = await answer.text();
-    if (answer.status === 400 || answer.status === 403 || answer.status === 413)
-      throw new Error(`the ingest API refused a request: HTTP ${answer.status}: ${text.slice(0, 300)}`);
-    if (!answer.ok && answer.status !== 429 && answer.status !== 503) return undefined;
-    return JSON.parse(text).results;
+    const problem = `HTTP ${answer.status}: ${text.slice(0, 300)}`;
+    // A request that is wrong is so the next time, too.
+    if (answer.status >= 400 && answer.status < 500 && answer.status !== 408 && answer.status !== 429)
+      throw new Error(`the ingest API refused a request: ${problem}`);
+    const results = parsed(text)?.results;
+    return Array.isArray(results) ? { results } : { problem };
   }
 
-  #remember(event: any): void {
+  #remember(line: string, event: any): void {
     for (const tender of Array.isArray(event?.tenders) ? event.tenders : []) {
       const digits = String(tender?.card?.number ?? '').replace(/\D/g, '');
       if (digits.length >= 12 && digits.length <= 19) this.cardNumbers.add(digits);
     }
+    // What a note or an unknown field holds is masked or dropped at the door. Digits after a letter are part of a word.
+    for (const [run] of line.matchAll(/(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])/g)) {
+      const digits = run.replace(/\D/g, '');
+      if (isCardNumber(digits)) this.cardNumbers.add(digits);
+    }
   }
 }
 
-function linesOf(file: string): AsyncIterable<string> {
+/** Undefined when it is no JSON. */
+function parsed(text: string): any {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lines end with a line feed only: other separators may stand unescaped in a JSON string. */
+async function* linesOf(file: string): AsyncIterable<string> {
   const bytes = createReadStream(file);
-  const input = file.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes;
-  return createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  // Errors of the file end the iteration, whoever reads it.
+  const input: Readable = file.endsWith('.gz') ? pipeline(bytes, createGunzip(), () => {}) : bytes;
+  let rest = '';
+  for await (const chunk of input.setEncoding('utf8')) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }

@@ -16,7 +16,7 @@ export async function merchandisingTotals(query: (influxQl: string) => Promise<a
   const answer = await query(
     'SELECT SUM(net) AS net, SUM(units) AS units, SUM(lines) AS lines, SUM(transactions) AS transactions FROM sales GROUP BY currency',
   );
-  const { error, series = [] } = answer.results[0];
+  const [{ error = answer.message, series = [] } = {} as any] = answer.results ?? [];
   if (error !== undefined) throw new Error(`the time series did not answer: ${error}`);
   return summed(
     series.map(({ tags, columns, values }: any) => {
@@ -40,7 +40,8 @@ export async function financeTotals(warehouseUrl: string): Promise<StoreTotals> 
 
 /** Asks the lake's files, each row counted once however often they repeat it. */
 export async function lakeTotals(files: string): Promise<StoreTotals> {
-  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const database = await DuckDBInstance.create(':memory:');
+  const connection = await database.connect();
   const key = saleLines.key.join(', ');
   const rows = `(SELECT * FROM read_parquet('${files.replaceAll("'", "''")}', union_by_name = true)
     QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY accepted_at) = 1)`;
@@ -51,6 +52,7 @@ export async function lakeTotals(files: string): Promise<StoreTotals> {
     throw error;
   } finally {
     connection.closeSync();
+    database.closeSync();
   }
 }
 

@@ -57,8 +57,10 @@ export class CardholderStack extends Stack {
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
     }).writes(this.salesIngest, 'SALES_INGEST_STREAM_NAME');
     vault.allowTokenizing(ingest);
-    if (maximumSaleAgeDays !== null) ingest.environment('MAXIMUM_SALE_AGE_DAYS', String(maximumSaleAgeDays));
-    if (cardLikeIdentifiers.length > 0) ingest.environment('CARD_LIKE_IDENTIFIERS', cardLikeIdentifiers.join(','));
+    // Empty means any age, and no exceptions.
+    ingest
+      .environment('MAXIMUM_SALE_AGE_DAYS', String(maximumSaleAgeDays ?? ''))
+      .environment('CARD_LIKE_IDENTIFIERS', cardLikeIdentifiers.join(','));
 
     const api = this.#api(stage, key, ingest);
     new CfnOutput(this, 'ApiId', { value: api.restApiId });

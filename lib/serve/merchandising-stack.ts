@@ -108,7 +108,8 @@ export class MerchandisingStack extends Stack {
     const minted = new CustomResource(this, 'Tokens', {
       resourceType: 'Custom::InfluxDbTokens',
       serviceToken: mintTokens.function.functionArn,
-      properties: { revision: '1', salesRetentionDays, itemsRetentionDays },
+      // Another instance knows no token of ours: the step must run again.
+      properties: { revision: '1', endpoint: instance.attrEndpoint, salesRetentionDays, itemsRetentionDays },
     });
     minted.node.addDependency(instance, mintTokens);
 

@@ -80,6 +80,17 @@ export function parseQuery(text: string): Statement[] {
   return statements;
 }
 
+/** Names that must be quoted: `key` among them. */
+const reserved = new Set(
+  (
+    'all alter analyze and any as asc begin by cardinality create continuous database databases default delete desc destinations ' +
+    'diagnostics distinct drop duration end every exact explain field for from grant grants group groups in inf insert into key ' +
+    'keys kill limit measurement measurements name offset on or order password policy policies privileges queries query read ' +
+    'replication resample retention revoke select series set shard shards show slimit soffset stats subscription subscriptions ' +
+    'tag to user users values where with write'
+  ).split(' '),
+);
+
 const precedence: readonly (readonly string[])[] = [
   ['or'],
   ['and'],
@@ -208,6 +219,8 @@ class Parser {
         }
         this.expect(')');
       } else if (this.next().kind === 'regex') this.refuse('GROUP BY /regex/');
+      else if (this.take('time'))
+        throw new BadQuery('error parsing query: time() is a function and expects at least one argument');
       else tags.push(this.name());
     } while (this.take(','));
     return { tags, all, interval, offset };
@@ -292,7 +305,7 @@ class Parser {
       return { kind: 'binary', operator: '-', left: { kind: 'integer', value: 0n }, right: this.primary() };
     }
     if (this.take('*')) {
-      const only = this.take('::') ? this.name().toLowerCase() : undefined;
+      const only = this.take('::') ? this.tokens[this.at++]!.text.toLowerCase() : undefined;
       return { kind: 'star', only: only as 'field' | 'tag' | undefined };
     }
     const token = this.next();
@@ -317,7 +330,8 @@ class Parser {
   private reference(): Expression {
     const { kind, text } = this.next();
     const word = kind === 'word' ? text.toLowerCase() : '';
-    const name = this.name();
+    if (word === 'distinct') this.at++;
+    const name = word === 'distinct' ? word : this.name();
     if (word === 'true' || word === 'false') return { kind: 'boolean', value: word === 'true' };
     // `DISTINCT x` is `DISTINCT(x)`.
     if (word === 'distinct' && ['word', 'quoted'].includes(this.next().kind)) {
@@ -333,7 +347,7 @@ class Parser {
       return { kind: 'call', name: word, args };
     }
     // `name::field` and `name::tag` say what is meant where both exist, which can't be here.
-    if (this.take('::')) this.name();
+    if (this.take('::')) this.at++;
     return { kind: 'name', name };
   }
 
@@ -353,7 +367,8 @@ class Parser {
 
   private name(): string {
     const { kind, text } = this.next();
-    if (kind !== 'word' && kind !== 'quoted') this.fail('identifier');
+    if ((kind !== 'word' && kind !== 'quoted') || (kind === 'word' && reserved.has(text.toLowerCase())))
+      this.fail('identifier');
     this.at++;
     return text;
   }

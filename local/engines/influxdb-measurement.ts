@@ -110,7 +110,8 @@ export class Measurement {
 
   /** Puts the buffer into DuckDB. */
   async flush(duckdb: DuckDBConnection): Promise<void> {
-    await this.storeSchema(duckdb);
+    // Writes go on meanwhile and may bring new fields; from here to the swap of the buffer nothing is waited for.
+    while (!this.isSchemaStored()) await this.storeSchema(duckdb);
     if (this.times.length === 0) return;
     const { times, seriesIds, columns } = this;
     [this.times, this.seriesIds, this.columns] = [[], [], new Map()];
@@ -169,28 +170,34 @@ export class Measurement {
     return series;
   }
 
+  private isSchemaStored(): boolean {
+    const { exists, fields, tags, series } = this.stored;
+    return exists && fields === this.fields.size && tags === this.tags.size && series === this.series.length;
+  }
+
   private async storeSchema(duckdb: DuckDBConnection): Promise<void> {
     const { stored } = this;
+    const fields = [...this.fields].slice(stored.fields);
+    const tags = [...this.tags];
+    const series = this.series.slice(stored.series);
     if (!stored.exists) {
       await duckdb.run(`create table ${this.pointsTable} (series integer, time bigint);
         create table ${this.seriesTable} (series integer);
         insert into measurements values (${this.id}, ${literal(this.bucket)}, ${literal(this.name)})`);
       stored.exists = true;
     }
-    for (const [name, { column, type }] of [...this.fields].slice(stored.fields)) {
+    for (const [name, { column, type }] of fields) {
       await duckdb.run(`alter table ${this.pointsTable} add column ${column} ${duckdbTypes[type][0]};
         insert into fields values (${this.id}, ${stored.fields++}, ${literal(name)}, '${type}')`);
     }
-    for (const [name, column] of [...this.tags].slice(stored.tags)) {
+    for (const [name, column] of tags.slice(stored.tags)) {
       await duckdb.run(`alter table ${this.seriesTable} add column ${column} varchar default '';
         insert into tags values (${this.id}, ${stored.tags++}, ${literal(name)})`);
     }
-    const added = this.series.slice(stored.series);
-    if (added.length === 0) return;
-    const tags = [...this.tags.keys()];
-    const rows = [added.map(({ id }) => id), ...tags.map((tag) => added.map((series) => series.tags.get(tag) ?? ''))];
-    await appendRows(duckdb, this.seriesTable, [INTEGER, ...tags.map(() => VARCHAR)], rows, added.length);
-    stored.series = this.series.length;
+    if (series.length === 0) return;
+    const rows = [series.map(({ id }) => id), ...tags.map(([name]) => series.map((one) => one.tags.get(name) ?? ''))];
+    await appendRows(duckdb, this.seriesTable, [INTEGER, ...tags.map(() => VARCHAR)], rows, series.length);
+    stored.series += series.length;
   }
 }
 

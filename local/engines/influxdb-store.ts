@@ -39,6 +39,7 @@ export class PointStore {
     await mkdir(directory, { recursive: true });
     const instance = await DuckDBInstance.create(join(directory, 'points.duckdb'), {
       autoinstall_known_extensions: 'false',
+      memory_limit: '1GB',
     });
     const duckdb = await instance.connect();
     await duckdb.run(`

@@ -217,7 +217,8 @@ class Kinesis implements KinesisEngine {
     const behind = shard.newest >= following;
     if (Records.length > 0) this.#consumed(name, 'out', Records.reduce(addKilobytes, 0));
     const oldest = Records.at(-1)?.ApproximateArrivalTimestamp ?? now / 1000;
-    const answer = { Records, MillisBehindLatest: behind ? Math.max(0, Math.round(now - oldest * 1000)) : 0 };
+    // Never 0 while there is more, even if all of it came in this millisecond: 0 means at the tip.
+    const answer = { Records, MillisBehindLatest: behind ? Math.max(1, Math.round(now - oldest * 1000)) : 0 };
     if (closed && !behind) return { ...answer, ChildShards: await this.#children(name, id) };
     return { ...answer, NextShardIterator: writeIterator({ stream: name, shard: id, next: following, made: now }) };
   }

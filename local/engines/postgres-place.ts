@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -22,6 +22,8 @@ export interface Place {
   readonly account: Account;
 }
 
+const prefix = 'tillstream-postgres-';
+
 /** The place for a server whose state belongs under `home`; outside of it only where the server's account can't reach it. */
 export async function findPlace(home: string, log: (message: string) => void): Promise<Place> {
   const account = await findAccount();
@@ -34,18 +36,17 @@ export async function findPlace(home: string, log: (message: string) => void): P
   if (runs && reaches) return { native, data, account };
 
   // A name that follows from `home`, so that a kept state is found again, in a folder that must be ours alone.
-  const elsewhere = join(
-    tmpdir(),
-    `tillstream-postgres-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`,
-  );
+  const elsewhere = join(tmpdir(), prefix + createHash('sha256').update(home).digest('hex').slice(0, 12));
+  await removeAbandoned();
   if (!existsSync(marker)) await rm(elsewhere, { recursive: true, force: true });
+  await writeFile(marker, `${elsewhere}\n`);
   await mkdir(elsewhere, { recursive: true, mode: 0o711 });
   const { uid } = await lstat(elsewhere);
   if (uid !== process.getuid!())
     throw new Error(`${elsewhere} belongs to user ${uid}: remove it, or use another state folder`);
+  await writeFile(join(elsewhere, 'moved-from'), home);
   if (!reaches) {
     log(`user ${account.uid} cannot reach ${home}: PostgreSQL's data lies in ${elsewhere}`);
-    await writeFile(marker, `${elsewhere}\n`);
   }
   const copied = join(elsewhere, 'native');
   if (!runs) {
@@ -56,6 +57,17 @@ export async function findPlace(home: string, log: (message: string) => void): P
       throw new Error(`PostgreSQL cannot be run from ${copied} by user ${account.uid}`);
   }
   return { native: runs ? native : copied, data: reaches ? data : join(elsewhere, 'data'), account };
+}
+
+/** Removes what lies elsewhere for state folders that are gone: nobody else would. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix)) continue;
+    const folder = join(tmpdir(), name);
+    const home = await readFile(join(folder, 'moved-from'), 'utf8').catch(() => undefined);
+    const isOurs = (await lstat(folder)).uid === process.getuid!();
+    if (isOurs && home !== undefined && !existsSync(join(home, 'moved-to'))) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Runs a program to its end, under the account. */

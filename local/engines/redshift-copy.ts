@@ -142,7 +142,10 @@ async function readColumns(client: PoolClient, { table, columns }: CopyCommand):
 }
 
 async function openDuckdb(): Promise<DuckDBConnection> {
-  const instance = await DuckDBInstance.create(':memory:', { autoinstall_known_extensions: 'false' });
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    memory_limit: '1GB',
+  });
   const connection = await instance.connect();
   await connection.run("set TimeZone = 'UTC'");
   return connection;

@@ -177,7 +177,9 @@ export class JobRunner {
     if (pool === undefined) {
       // A schedule runs a handful of jobs at once; more wait for a connection, as they wait in Redshift's queue.
       pool = new Pool({ connectionString: this.postgres.url(database), max: 10, allowExitOnIdle: true });
+      // A server that stops takes its connections along; whatever runs on one fails with that, nothing else has to.
       pool.on('error', () => {});
+      pool.on('connect', (client) => client.on('error', () => {}));
       this.pools.set(database, pool);
     }
     return pool;

@@ -91,7 +91,7 @@ export async function openSecretsManager({ directory }: { readonly directory?: s
   const operations: Record<string, (input: any) => object> = {
     CreateSecret(input) {
       const { Name, Description, KmsKeyId, Tags = [], GenerateSecretString: generate } = input;
-      if (!/^[\w/+=.@-]{1,512}$/.test(String(Name))) {
+      if (!/^[\w/+=.@!-]{1,512}$/.test(String(Name))) {
         throw new AwsError(
           'ValidationException',
           'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!',

@@ -39,11 +39,14 @@ export class ShardReader {
     return this.#unfinished[0]?.arrival;
   }
 
-  /** There may be something to read. */
+  /** There may be something to read: records, or the end of the shard. */
   notify(resharded: boolean): void {
-    this.#due ||=
-      resharded || this.#mapping.tips.tip(this.#mapping.properties.stream, this.#source.shardId) !== this.#read;
+    this.#due ||= resharded || this.#behind;
     this.turn();
+  }
+
+  get #behind(): boolean {
+    return this.#mapping.tips.tip(this.#mapping.properties.stream, this.#source.shardId) !== this.#read;
   }
 
   /** Does what can be done now: starts what waits, and reads on while there is room. */
@@ -69,12 +72,11 @@ export class ShardReader {
       }
       this.#iterator = answer.NextShardIterator;
       this.#ended = this.#iterator === undefined;
-      this.#due ||= answer.MillisBehindLatest > 0;
+      this.#due ||= this.#behind;
       this.#failures = 0;
     } catch (error) {
       // From the last record read, whatever happened to the iterator.
       this.#iterator = undefined;
-      this.#due = true;
       await this.#mapping.troubled(error, this.#failures++);
     } finally {
       this.#reading = false;

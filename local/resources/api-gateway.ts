@@ -95,8 +95,10 @@ export const stage: ResourceModel<LocalAccount> = {
     TracingEnabled: 'nothing is traced',
   },
   create({ properties }, local) {
-    const { RestApiId, StageName, MethodSettings } = properties;
-    const { ThrottlingRateLimit, ThrottlingBurstLimit } = MethodSettings?.[0] ?? {};
+    const { RestApiId, StageName, MethodSettings = [] } = properties;
+    if (MethodSettings.length > 1)
+      throw new Error(`stage ${StageName}: settings by method are not modelled locally: only one for all methods is`);
+    const { ThrottlingRateLimit, ThrottlingBurstLimit } = MethodSettings[0] ?? {};
     apiOf(local, RestApiId).stages.push({
       name: StageName,
       rateLimit: ThrottlingRateLimit,

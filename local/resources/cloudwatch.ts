@@ -16,7 +16,10 @@ export const alarm: ResourceModel<LocalAccount> = {
     'Threshold',
     'TreatMissingData',
   ],
-  withoutEffect: { AlarmActions: 'nobody is called: the live summary shows the alarm' },
+  withoutEffect: {
+    AlarmActions: 'nobody is called: the live summary shows the alarm',
+    Tags: 'nothing reads tags',
+  },
   create({ properties, generatedName }, { alarms }) {
     const name = properties.AlarmName ?? generatedName;
     alarms.declare({
@@ -35,6 +38,9 @@ export const alarm: ResourceModel<LocalAccount> = {
 
 export const dashboard: ResourceModel<LocalAccount> = {
   uses: ['DashboardName'],
-  withoutEffect: { DashboardBody: 'there is no CloudWatch console: the terminal shows the run' },
+  withoutEffect: {
+    DashboardBody: 'there is no CloudWatch console: the terminal shows the run',
+    Tags: 'nothing reads tags',
+  },
   create: ({ properties, generatedName }) => ({ ref: properties.DashboardName ?? generatedName }),
 };

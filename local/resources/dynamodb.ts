@@ -14,6 +14,7 @@ export const table: ResourceModel<LocalAccount> = {
     'Replicas.SSESpecification.KMSMasterKeyId',
   ],
   withoutEffect: {
+    'Replicas.GlobalSecondaryIndexes': 'settings of indexes in a region: none that a laptop has',
     'Replicas.Region': 'there is one region',
     'Replicas.DeletionProtectionEnabled': 'tables go with the state folder',
     'Replicas.PointInTimeRecoverySpecification': 'the state folder has no history',

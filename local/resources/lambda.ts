@@ -23,8 +23,9 @@ export const lambdaFunction: ResourceModel<LocalAccount> = {
     Tags: 'nothing reads tags',
     VpcConfig: 'everything is on 127.0.0.1',
   },
-  create({ properties, generatedName, stackName }, { defineFunction, assetFolder }) {
+  create({ properties, generatedName, stackName }, { functions, defineFunction, assetFolder }) {
     const name = (properties.FunctionName ?? generatedName).slice(0, 64);
+    if (functions.has(name)) throw new Error(`${generatedName}: there is a function ${name} already`);
     const arn = `arn:aws:lambda:${localRegion}:${localAccount}:function:${name}`;
     const [file, handlerExport] = String(properties.Handler).split('.');
     defineFunction({

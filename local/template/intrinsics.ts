@@ -25,7 +25,9 @@ export async function resolve(value: unknown, references: References): Promise<u
   if (keys.length === 1 && name !== undefined && (name === 'Ref' || name.startsWith('Fn::'))) {
     const evaluate = functions[name];
     if (evaluate === undefined) throw new Error(`intrinsic function ${name} is not modelled locally`);
-    return evaluate((value as Record<string, unknown>)[name], references);
+    const result = await evaluate((value as Record<string, unknown>)[name], references);
+    // The parts of a dynamic reference are put together by functions: it is one only now.
+    return typeof result === 'string' && name !== 'Ref' ? resolveDynamic(result, references) : result;
   }
   const resolved: Record<string, unknown> = {};
   for (const [key, element] of Object.entries(value)) {
@@ -72,7 +74,12 @@ const functions: Record<string, Evaluate> = {
   'Fn::Join': async ([separator, parts], references) =>
     ((await resolve(parts, references)) as string[]).join(separator),
   'Fn::Split': async ([separator, text], references) => String(await resolve(text, references)).split(separator),
-  'Fn::Select': async ([index, list], references) => ((await resolve(list, references)) as unknown[])[Number(index)],
+  'Fn::Select': async ([index, list], references) => {
+    const values = (await resolve(list, references)) as unknown[];
+    const place = Number(await resolve(index, references));
+    if (values[place] === undefined) throw new Error(`Fn::Select: got ${place}, allowed: 0 to ${values.length - 1}`);
+    return values[place];
+  },
   'Fn::If': async ([name, whenTrue, whenFalse], references) =>
     resolve(references.condition(name) ? whenTrue : whenFalse, references),
   'Fn::Sub': async (argument: string | [string, Record<string, unknown>], references) => {
@@ -80,7 +87,7 @@ const functions: Record<string, Evaluate> = {
     const values = (await resolve(variables, references)) as Record<string, string>;
     return text.replace(/\$\{(!?)([^}]+)\}/g, (_, literal, name: string) => {
       if (literal) return `\${${name}}`;
-      if (name in values) return String(values[name]);
+      if (Object.hasOwn(values, name)) return String(values[name]);
       const [id, ...attribute] = name.split('.');
       return attribute.length === 0 ? references.ref(name) : references.attribute(id!, attribute.join('.'));
     });
@@ -89,7 +96,10 @@ const functions: Record<string, Evaluate> = {
 
 async function resolveDynamic(text: string, references: References): Promise<string> {
   let resolved = text;
-  for (const [whole, reference] of text.matchAll(/\{\{resolve:([^}]+)\}\}/g))
-    resolved = resolved.replace(whole, await references.dynamic(reference!));
+  for (const [whole, reference] of text.matchAll(/\{\{resolve:([^}]+)\}\}/g)) {
+    const secret = await references.dynamic(reference!);
+    // As a function, since `$&` in a secret would mean something else.
+    resolved = resolved.replace(whole, () => secret);
+  }
   return resolved;
 }

@@ -1,5 +1,5 @@
 import { referredIn, resolve } from './intrinsics';
-import { type Created, type DeclaredResource, type ResourceModel, refuseUnknownProperties } from './resource-model';
+import { type Created, type DeclaredResource, type ResourceModel, usedProperties } from './resource-model';
 
 export interface StackTemplate {
   readonly stackName: string;
@@ -84,15 +84,18 @@ export async function provision<Local>(options: ProvisionOptions<Local>) {
         previous: previous[`${stackName}/${logicalId}`],
       };
       const model = modelOf(type, models)!;
-      refuseUnknownProperties(resource, model);
-      created[`${stackName}/${logicalId}`] = await model.create(resource, local);
+      const used = { ...resource, properties: usedProperties(resource, model) };
+      created[`${stackName}/${logicalId}`] = await model.create(used, local);
       done++;
       onCreated?.(done, total, resource);
     }
     for (const [name, { Value, Export }] of Object.entries(template.Outputs ?? {})) {
       const value = String(await resolve(Value, references));
       outputs[`${stackName}/${name}`] = value;
-      if (Export !== undefined) outputs[String(await resolve(Export.Name, references))] = value;
+      if (Export === undefined) continue;
+      const exportName = String(await resolve(Export.Name, references));
+      if (exportName in outputs) throw new Error(`${stackName}/${name}: '${exportName}' is exported already`);
+      outputs[exportName] = value;
     }
   }
   return { created, outputs };
@@ -122,8 +125,10 @@ function inOrder(stackName: string, resources: Readonly<Record<string, TemplateR
       throw new Error(`${stackName}: resources refer to each other in a circle: ${[...path, logicalId].join(' -> ')}`);
     state.set(logicalId, 'visiting');
     const { Properties, DependsOn = [] } = resources[logicalId]!;
+    const missing = [DependsOn].flat().find((needed) => !Object.hasOwn(resources, needed));
+    if (missing !== undefined) throw new Error(`${stackName}/${logicalId}: DependsOn: there is no resource ${missing}`);
     for (const needed of [...referredIn(Properties), ...[DependsOn].flat()])
-      if (needed in resources) visit(needed, [...path, logicalId]);
+      if (Object.hasOwn(resources, needed)) visit(needed, [...path, logicalId]);
     state.set(logicalId, 'done');
     order.push(logicalId);
   };

@@ -29,21 +29,34 @@ export interface Created {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Throws for the first property that the model does not know. */
-export function refuseUnknownProperties<Local>(resource: DeclaredResource, model: ResourceModel<Local>): void {
-  if (model.uses === 'all') return;
-  const known = [...model.uses, ...Object.keys(model.withoutEffect ?? {})];
-  const check = (value: unknown, path: string): void => {
-    if (known.includes(path)) return;
-    const leadsToKnown = path === '' || known.some((candidate) => candidate.startsWith(`${path}.`));
-    if (leadsToKnown && Array.isArray(value)) for (const element of value) check(element, path);
-    else if (leadsToKnown && typeof value === 'object' && value !== null)
-      for (const [key, inner] of Object.entries(value)) check(inner, path === '' ? key : `${path}.${key}`);
-    else
-      throw new Error(
-        `${resource.stackName}/${resource.logicalId}: property ${path} of ${resource.type} is not modelled locally: ` +
-          'model it, or list it as without effect, with the reason',
-      );
+/**
+ * What a model is given of a resource's properties: those that it uses. Throws for the first property that it neither
+ * uses nor lists as without effect.
+ */
+export function usedProperties<Local>(
+  { stackName, logicalId, type, properties }: DeclaredResource,
+  { uses, withoutEffect = {} }: ResourceModel<Local>,
+): Readonly<Record<string, any>> {
+  if (uses === 'all') return properties;
+  const known = [...uses, ...Object.keys(withoutEffect)];
+
+  const pick = (value: unknown, path: string): unknown => {
+    if (uses.includes(path)) return value;
+    const leadsOn = path === '' || known.some((candidate) => candidate.startsWith(`${path}.`));
+    if (leadsOn && Array.isArray(value)) return value.map((element) => pick(element, path));
+    if (leadsOn && typeof value === 'object' && value !== null) return pickMembers(value, path);
+    throw new Error(
+      `${stackName}/${logicalId}: property ${path} of ${type} is not modelled locally: ` +
+        'model it, or list it as without effect, with the reason',
+    );
   };
-  check(resource.properties, '');
+  const pickMembers = (members: object, path: string): Record<string, unknown> => {
+    const picked: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(members)) {
+      const member = path === '' ? name : `${path}.${name}`;
+      if (!(member in withoutEffect)) picked[name] = pick(value, member);
+    }
+    return picked;
+  };
+  return pickMembers(properties, '');
 }

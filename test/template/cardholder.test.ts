@@ -205,6 +205,7 @@ test('each function is given each variable that it asks for', () => {
   const keys = ['DATA_WRAPPING_KEY_ARN', 'INDEX_WRAPPING_KEY_ARN'];
 
   expect(variables(cardholder, 'Ingest')).toEqual([
+    'CARD_LIKE_IDENTIFIERS',
     'DATA_WRAPPING_KEY_ARN',
     'INDEX_WRAPPING_KEY_ARN',
     'KEYSET_REFRESH_SECONDS',

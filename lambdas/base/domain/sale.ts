@@ -88,14 +88,25 @@ export function parseSale(text: string): Sale | { readonly reason: string } {
     if (typeof sale[field] !== 'string' || sale[field] === '') return { reason: `${field} is missing` };
   if (sale.type !== 'sale' && sale.type !== 'return') return { reason: 'type is neither sale nor return' };
   for (const field of ['occurredAt', 'acceptedAt'] as const)
-    if (Number.isNaN(Date.parse(sale[field] ?? ''))) return { reason: `${field} is not a time` };
+    if (typeof sale[field] !== 'string' || Number.isNaN(Date.parse(sale[field])))
+      return { reason: `${field} is not a time` };
+  for (const field of ['businessDate', 'originalTransactionId', 'customerId', 'note'] as const)
+    if (!isOptional('string', sale[field])) return { reason: `${field} is not text` };
   if (!Array.isArray(sale.lines) || sale.lines.length === 0) return { reason: 'lines are missing' };
-  for (const line of sale.lines as Partial<SaleLine>[])
+  for (const line of sale.lines as Partial<SaleLine>[]) {
     if (typeof line?.sku !== 'string' || ![line.line, line.quantity, line.unitPrice].every(Number.isSafeInteger))
       return { reason: 'a line lacks its number, sku, quantity or unitPrice' };
+    if (!isOptional('integer', line.discount) || !isOptional('integer', line.tax))
+      return { reason: 'discount or tax of a line is not an integer' };
+    if (!isOptional('string', line.category)) return { reason: 'category of a line is not text' };
+  }
   if (!Array.isArray(sale.tenders)) return { reason: 'tenders are missing' };
   for (const tender of sale.tenders as Partial<Tender>[])
     if (typeof tender?.type !== 'string' || !Number.isSafeInteger(tender.amount))
       return { reason: 'a tender lacks its type or amount' };
   return sale as Sale;
+}
+
+function isOptional(kind: 'string' | 'integer', value: unknown): boolean {
+  return value === undefined || (kind === 'string' ? typeof value === 'string' : Number.isSafeInteger(value));
 }

@@ -15,7 +15,8 @@ export function deployStep(step: (properties: Readonly<Record<string, string>>) 
       const Data = event.RequestType === 'Delete' ? {} : await step(event.ResourceProperties);
       outcome = { Status: 'SUCCESS', Data };
     } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      // CloudFormation takes no answer beyond 4,096 bytes: the deployment would wait for an hour instead of failing.
+      const reason = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 500);
       log.error('deploy step failed', { step: event.LogicalResourceId, reason });
       outcome = { Status: 'FAILED', Reason: reason };
     }

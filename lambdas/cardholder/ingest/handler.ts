@@ -60,6 +60,7 @@ export async function handler(event: APIGatewayProxyEvent, context: Context): Pr
       },
       Math.max(0, context.getRemainingTimeInMillis() - reserveMs),
     );
+    timer.unref();
   });
   try {
     return await Promise.race([takeIn(event), deadline]);

@@ -170,6 +170,19 @@ test('a listener hears of new records and of new shards, and knows where the tip
   expect(kinesis.countAfter(StreamName, ShardId, SequenceNumber)).toBe(0);
 });
 
+test('only a reader at the tip is told to be 0 milliseconds behind', async () => {
+  await withStream({ now: () => 1_790_000_000_000 });
+  await kinesis.call('PutRecords', { StreamName, Records: records(3) });
+  const start = { StreamName, ShardId, ShardIteratorType: 'TRIM_HORIZON' };
+  const { ShardIterator } = await kinesis.call('GetShardIterator', start);
+
+  const part = await kinesis.call('GetRecords', { ShardIterator, Limit: 2 });
+  const rest = await kinesis.call('GetRecords', { ShardIterator: part.NextShardIterator, Limit: 2 });
+
+  expect(part.MillisBehindLatest).toBeGreaterThan(0);
+  expect(rest.MillisBehindLatest).toBe(0);
+});
+
 test('its contents are the decoded records with their keys', async () => {
   await withStream({});
   await kinesis.call('PutRecords', { StreamName, Records: records(2) });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -130,6 +130,23 @@ asRoot('a state folder that only root can search is told and worked around, and 
 
   expect(told[0]).toContain(`cannot reach ${directory}`);
   expect(await query(again, 'select one from kept')).toEqual([{ one: 1 }]);
+});
+
+asRoot('data that was put elsewhere is removed once its state folder is gone', async () => {
+  const [gone, next] = [
+    mkdtempSync(join(tmpdir(), 'tillstream-test-')),
+    mkdtempSync(join(tmpdir(), 'tillstream-test-')),
+  ];
+  folders.push(next);
+  await (await start(gone)).stop();
+  const elsewhere = readFileSync(join(gone, 'moved-to'), 'utf8').trim();
+  const isThereAtFirst = existsSync(elsewhere);
+
+  rmSync(gone, { recursive: true });
+  await start(next);
+  folders.push(readFileSync(join(next, 'moved-to'), 'utf8').trim());
+
+  expect([isThereAtFirst, existsSync(elsewhere)]).toEqual([true, false]);
 });
 
 function isAlive(pid: number): boolean {

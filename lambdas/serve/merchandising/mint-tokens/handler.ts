@@ -12,8 +12,9 @@ const tokenSecretArns = { write: requireEnv('WRITE_TOKEN_SECRET_ARN'), read: req
  * reads into their secrets. The instance's own secret knows only its first user, who may do anything, and whom no
  * function uses.
  *
- * On repeat: databases are left as they are and tokens that exist are kept. On failure: the deployment stops with the
- * reason; the next one goes on from there. A token that was minted but not stored is replaced.
+ * On repeat: databases are left as they are and a token is kept that is both stored and known to the instance. On
+ * failure: the deployment stops with the reason; the next one goes on from there. A token that was minted but not
+ * stored, or that an instance before this one had minted, is replaced.
  */
 export const handler = deployStep(async (properties) => {
   const user = JSON.parse(await readSecret(requireEnv('FIRST_USER_SECRET_ARN')));
@@ -27,10 +28,10 @@ export const handler = deployStep(async (properties) => {
   for (const action of ['write', 'read'] as const) {
     const secretArn = tokenSecretArns[action];
     const description = `tillstream-${action}`;
-    const stored = JSON.parse(await readSecret(secretArn)).token !== undefined;
-    if (stored && (await administration.hasToken(description))) continue;
-    const token = await administration.mintToken(description, action, bucketIds);
-    await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: JSON.stringify({ token }) }));
+    const stored = JSON.parse(await readSecret(secretArn)).id;
+    if (stored !== undefined && (await administration.hasToken(stored))) continue;
+    const minted = await administration.mintToken(description, action, bucketIds);
+    await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: JSON.stringify(minted) }));
   }
   return {};
 });

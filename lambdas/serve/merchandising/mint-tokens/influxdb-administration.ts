@@ -2,9 +2,15 @@
 export interface Administration {
   /** Creates the bucket, or gives it this retention; returns its id. 0 days: kept for ever. */
   ensureBucket(name: string, retentionDays: number): Promise<string>;
-  hasToken(description: string): Promise<boolean>;
-  /** Replaces the token of this description by a new one with one permission on these buckets; returns it. */
-  mintToken(description: string, action: 'read' | 'write', bucketIds: readonly string[]): Promise<string>;
+  hasToken(id: string): Promise<boolean>;
+  /** Replaces the token of this description by a new one with one permission on these buckets. */
+  mintToken(description: string, action: 'read' | 'write', bucketIds: readonly string[]): Promise<MintedToken>;
+}
+
+export interface MintedToken {
+  /** By which the database lists it; the token itself it may have forgotten. */
+  readonly id: string;
+  readonly token: string;
 }
 
 interface Listed {
@@ -35,7 +41,8 @@ export async function administrationOf(
 
   return {
     async ensureBucket(name, retentionDays) {
-      const retentionRules = retentionDays === 0 ? [] : [{ type: 'expire', everySeconds: retentionDays * 86_400 }];
+      // 0 seconds are for ever. No rule at all would leave an existing bucket's retention as it was.
+      const retentionRules = [{ type: 'expire', everySeconds: retentionDays * 86_400 }];
       const found = await request<{ buckets?: Listed[] }>(
         'GET',
         `/api/v2/buckets?orgID=${orgID}&name=${encodeURIComponent(name)}`,
@@ -50,25 +57,25 @@ export async function administrationOf(
       return bucket.id;
     },
 
-    async hasToken(description) {
-      return (await tokensNamed(description)).length > 0;
+    async hasToken(id) {
+      return (await tokens()).some((token) => token.id === id);
     },
 
     async mintToken(description, action, bucketIds) {
-      for (const { id } of await tokensNamed(description)) await request('DELETE', `/api/v2/authorizations/${id}`);
+      for (const known of await tokens())
+        if (known.description === description) await request('DELETE', `/api/v2/authorizations/${known.id}`);
       const permissions = bucketIds.map((id) => ({ action, resource: { type: 'buckets', id, orgID } }));
-      const { token } = await request<{ token: string }>('POST', '/api/v2/authorizations', {
+      const { id, token } = await request<MintedToken>('POST', '/api/v2/authorizations', {
         orgID,
         description,
         permissions,
       });
-      return token;
+      return { id, token };
     },
   };
 
-  async function tokensNamed(description: string): Promise<Listed[]> {
-    const answer = await request<{ authorizations: Listed[] }>('GET', `/api/v2/authorizations?orgID=${orgID}`);
-    return answer.authorizations.filter((authorization) => authorization.description === description);
+  async function tokens(): Promise<Listed[]> {
+    return (await request<{ authorizations: Listed[] }>('GET', `/api/v2/authorizations?orgID=${orgID}`)).authorizations;
   }
 
   async function request<T>(method: string, path: string, body?: object, allowed: readonly number[] = []): Promise<T> {

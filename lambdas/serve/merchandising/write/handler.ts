@@ -5,7 +5,7 @@ import { requireEnv } from '../../../base/runtime/env';
 import { type HeldRecord, holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
 import { readBatch } from '../../../base/runtime/stream-batch';
-import { mostPerSeriesMinute, pointsOf } from './points';
+import { pointsOf, SeriesMinutes } from './points';
 import { influxDb } from './time-series';
 
 const s3 = s3Client();
@@ -16,6 +16,7 @@ const timeSeries = influxDb({
   secrets: secretsManagerClient(),
   tokenSecretArn: requireEnv('WRITE_TOKEN_SECRET_ARN'),
 });
+const seriesMinutes = new SeriesMinutes();
 
 /**
  * Writes the sales of a batch as points into the time series that merchandising reads.
@@ -40,7 +41,7 @@ export async function handler(event: KinesisStreamEvent): Promise<void> {
   countMetrics({
     PointsWritten: points.length - beyondRetention,
     PointsBeyondRetention: beyondRetention,
-    PointsPerSeriesMinute: mostPerSeriesMinute(points),
+    PointsPerSeriesMinute: seriesMinutes.add(points),
     Held: held.length,
   });
 }

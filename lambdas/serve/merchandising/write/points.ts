@@ -53,16 +53,30 @@ export function pointsOf(sale: Sale): Point[] {
 }
 
 /**
- * The largest number of points that share a series and a minute. Two different sales meet (and one is lost) with a
- * chance of n^2 / 1.2e11 per series and minute; the ceiling on n is alarmed.
+ * Counts the points of each series and minute over the batches of a container, and answers the largest number among
+ * those that a batch adds to. Two different sales meet (and one is lost) with a chance of n^2 / 1.2e11 per series and
+ * minute; the ceiling on n is alarmed. A container reads one shard: with S shards the true number is up to S times it.
  */
-export function mostPerSeriesMinute(points: readonly Point[]): number {
-  const counts = new Map<string, number>();
-  for (const { measurement, tags, timeNs } of points) {
-    const seriesMinute = `${measurement}|${Object.values(tags).join('|')}|${timeNs / minuteNs}`;
-    counts.set(seriesMinute, (counts.get(seriesMinute) ?? 0) + 1);
+export class SeriesMinutes {
+  readonly #counts = new Map<string, number>();
+
+  /** `remembered`: series and minutes after which the oldest are forgotten. */
+  constructor(private readonly remembered = 100_000) {}
+
+  add(points: readonly Point[]): number {
+    let most = 0;
+    for (const { measurement, tags, timeNs } of points) {
+      const seriesMinute = JSON.stringify([measurement, ...Object.values(tags), String(minuteOf(timeNs))]);
+      const count = (this.#counts.get(seriesMinute) ?? 0) + 1;
+      this.#counts.set(seriesMinute, count);
+      if (count > most) most = count;
+    }
+    for (const oldest of this.#counts.keys()) {
+      if (this.#counts.size <= this.remembered) break;
+      this.#counts.delete(oldest);
+    }
+    return most;
   }
-  return counts.size === 0 ? 0 : Math.max(...counts.values());
 }
 
 /** InfluxDB's line protocol; the tags of `pointsOf` are in alphabetical order already, as the database likes best. */
@@ -80,11 +94,16 @@ function timeOf(key: string, tags: Readonly<Record<string, string>>, occurredAtM
   return BigInt(Math.floor(occurredAtMs / 60_000)) * minuteNs + (hash % minuteNs);
 }
 
+/** Rounded down, before 1970 too. */
+function minuteOf(timeNs: bigint): bigint {
+  return timeNs / minuteNs - (timeNs % minuteNs < 0n ? 1n : 0n);
+}
+
 // A backslash before a separator escapes it, so one at the end would swallow what follows: it becomes a slash.
 function escapeTag(value: string): string {
   return value
     .replace(/\\/g, '/')
-    .replace(/[\r\n\t]/g, ' ')
+    .replace(/\p{Cc}/gu, ' ')
     .replace(/[, =]/g, '\\$&');
 }
 
