@@ -15,7 +15,6 @@ const usage = `Converts baskets of the Complete Journey data set (84.51, CC0) in
 const testCards = [
   '4111111111111111',
   '4012888888881881',
-  '4222222222222',
   '5555555555554444',
   '5105105105105100',
   '2223003122003222',

@@ -7,17 +7,9 @@ export interface Finding {
   readonly form: 'digits' | 'hex' | 'base64';
 }
 
-/**
- * Looks for card numbers in text: plain, with spaces, dashes or dots between digits, and in hex or base64 of text that
- * holds them so, at any offset. Looks at every stretch of 12 to 19 digits there is, so the effort grows with the text
- * only, not with the number of cards.
- */
+/** The forms in which any of the known card numbers stands in a text. */
 export function cardNumbersIn(text: string, known: ReadonlySet<string>): Finding['form'][] {
-  const found: Finding['form'][] = [];
-  if (holdsKnown(text, known)) found.push('digits');
-  if (holdsEncoded(text, /[0-9A-Fa-f]{24,}/g, 'hex', 2, known)) found.push('hex');
-  if (holdsEncoded(text, /[A-Za-z0-9+/_-]{16,}/g, 'base64', 4, known)) found.push('base64');
-  return found;
+  return new CardNumberSearch(known).formsIn(text);
 }
 
 /** Scans pieces of content as they come. */
@@ -25,9 +17,9 @@ export async function scanContents(
   contents: AsyncIterable<{ readonly where: string; readonly text: string }>,
   known: ReadonlySet<string>,
 ): Promise<Finding[]> {
+  const search = new CardNumberSearch(known);
   const findings: Finding[] = [];
-  for await (const { where, text } of contents)
-    for (const form of cardNumbersIn(text, known)) findings.push({ where, form });
+  for await (const { where, text } of contents) for (const form of search.formsIn(text)) findings.push({ where, form });
   return findings;
 }
 
@@ -63,29 +55,53 @@ export function plantedControls(cardNumber: string): string[] {
   ];
 }
 
-function holdsKnown(text: string, known: ReadonlySet<string>): boolean {
-  for (const [run] of text.matchAll(/[0-9](?:[ .-]?[0-9]){11,}/g))
-    if (isKnown(run.replace(/[ .-]/g, ''), known)) return true;
-  return false;
-}
+const prefixDigits = 6;
+const prefixes = 10 ** prefixDigits;
 
-/** A run may begin anywhere in what was encoded, hence each of the places that its first character can have. */
-function holdsEncoded(
-  text: string,
-  runs: RegExp,
-  encoding: 'hex' | 'base64',
-  places: number,
-  known: ReadonlySet<string>,
-): boolean {
-  for (const [run] of text.matchAll(runs))
-    for (let place = 0; place < places; place++)
-      if (holdsKnown(Buffer.from(run.slice(place), encoding).toString('latin1'), known)) return true;
-  return false;
-}
+/**
+ * Looks for card numbers in text: plain, with spaces, dashes or dots between digits, and in hex or base64 of text that
+ * holds them so, at any offset. Looks at every place in every stretch of digits; which numbers can begin there is asked
+ * of their first six digits, so the effort grows with the text only, not with the number of cards.
+ */
+class CardNumberSearch {
+  readonly #begins = new Uint8Array(prefixes);
+  readonly #lengths: readonly number[];
 
-function isKnown(digits: string, known: ReadonlySet<string>): boolean {
-  for (let length = 12; length <= 19; length++)
-    for (let start = 0; start + length <= digits.length; start++)
-      if (known.has(digits.slice(start, start + length))) return true;
-  return false;
+  constructor(private readonly known: ReadonlySet<string>) {
+    for (const number of known) this.#begins[Number(number.slice(0, prefixDigits))] = 1;
+    this.#lengths = [...new Set([...known].map(({ length }) => length))];
+  }
+
+  formsIn(text: string): Finding['form'][] {
+    const found: Finding['form'][] = [];
+    if (this.#holdsDigits(text)) found.push('digits');
+    if (this.#holdsEncoded(text, /[0-9A-Fa-f]{24,}/g, 'hex', 2)) found.push('hex');
+    if (this.#holdsEncoded(text, /[A-Za-z0-9+/_-]{16,}/g, 'base64', 4)) found.push('base64');
+    return found;
+  }
+
+  #holdsDigits(text: string): boolean {
+    for (const [run] of text.matchAll(/[0-9](?:[ .-]?[0-9]){11,}/g))
+      if (this.#holdsNumber(run.replace(/[ .-]/g, ''))) return true;
+    return false;
+  }
+
+  #holdsNumber(digits: string): boolean {
+    let prefix = 0;
+    for (let end = 1; end <= digits.length; end++) {
+      prefix = (prefix * 10 + digits.charCodeAt(end - 1) - 48) % prefixes;
+      if (end < prefixDigits || this.#begins[prefix] === 0) continue;
+      const start = end - prefixDigits;
+      for (const length of this.#lengths) if (this.known.has(digits.slice(start, start + length))) return true;
+    }
+    return false;
+  }
+
+  /** A run may begin anywhere in what was encoded, hence each of the places that its first character can have. */
+  #holdsEncoded(text: string, runs: RegExp, encoding: 'hex' | 'base64', places: number): boolean {
+    for (const [run] of text.matchAll(runs))
+      for (let place = 0; place < places; place++)
+        if (this.#holdsDigits(Buffer.from(run.slice(place), encoding).toString('latin1'))) return true;
+    return false;
+  }
 }

@@ -66,7 +66,8 @@ async function removeAbandoned(): Promise<void> {
     const folder = join(tmpdir(), name);
     const home = await readFile(join(folder, 'moved-from'), 'utf8').catch(() => undefined);
     const isOurs = (await lstat(folder)).uid === process.getuid!();
-    if (isOurs && home !== undefined && !existsSync(join(home, 'moved-to'))) await rm(folder, { recursive: true, force: true });
+    if (isOurs && home !== undefined && !existsSync(join(home, 'moved-to')))
+      await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -77,6 +77,7 @@ export class ShardReader {
     } catch (error) {
       // From the last record read, whatever happened to the iterator.
       this.#iterator = undefined;
+      this.#due = true;
       await this.#mapping.troubled(error, this.#failures++);
     } finally {
       this.#reading = false;

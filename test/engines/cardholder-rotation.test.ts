@@ -115,9 +115,12 @@ test('a rotation under traffic leaves every card its token, from the first sale 
   const said: string[] = [];
   const operator = rotate();
 
-  await walkRotation({ ask: (action) => operator.invoke({ action }), wait, say: (line) => said.push(line) });
-  walking = false;
-  await Promise.all(traffic);
+  try {
+    await walkRotation({ ask: (action) => operator.invoke({ action }), wait, say: (line) => said.push(line) });
+  } finally {
+    walking = false;
+    await Promise.all(traffic);
+  }
   const last = await ingest(rig, environment).invoke(request(sales('after', numbers)));
 
   expect(said.at(-1)).toBe('the index key is changed');
