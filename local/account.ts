@@ -81,9 +81,13 @@ export interface LocalAccount {
   readonly hosts: Record<string, string>;
   readonly influxDbUrl: string;
   readonly outcomes: DeploymentOutcomes;
+  /** The last error of each function that failed last time it ran. */
+  readonly problems: ReadonlyMap<string, string>;
   defineFunction(declared: LocalFunction): void;
   /** As the account's administrator: deployment steps, and people. */
   invoke(functionName: string, event: unknown): Promise<Invocation>;
+  /** The same for an event that is JSON text already. */
+  invokeJson(functionName: string, event: string): Promise<Invocation>;
   assetFolder(stackName: string, code: { readonly S3Key?: string }): string;
   /** The secret with which Redshift would manage its administrator's password. */
   adminSecretOf(namespaceName: string, adminUsername: string): Promise<string>;
@@ -116,6 +120,17 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
     onMetric: (FunctionName, metric, value) => alarms.record('AWS/Lambda', metric, { FunctionName }, value),
   });
 
+  const problems = new Map<string, string>();
+  const invokeJson = async (functionName: string, event: string): Promise<Invocation> => {
+    const invocation = await functionHost.invokeJson(functionName, event);
+    if (invocation.functionError === undefined) problems.delete(functionName);
+    else {
+      const { errorType, errorMessage } = JSON.parse(invocation.payload);
+      problems.set(functionName, `${errorType}: ${errorMessage}`);
+    }
+    return invocation;
+  };
+
   const [dynamodb, kinesis, s3, kms, secretsManager, glue, influxdb, postgres, outcomes] = await Promise.all([
     openDynamoDb({ directory: folder('dynamodb') }),
     openKinesis({
@@ -147,7 +162,7 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
       keyOf: (_, resourceArn) =>
         encryptedWith.get(resourceArn.replace(/\/index\/.*$/, '').replace(/^(arn:aws:s3:::[^/]+).*$/, '$1')),
     },
-    invoke: (functionName, event) => functionHost.invoke(nameOf(functionName), event),
+    invoke: (functionName, event) => invokeJson(nameOf(functionName), JSON.stringify(event)),
     kill: (functionName) => functionHost.kill(functionName),
   });
   const administrator = door.registerAdministrator(`arn:aws:iam::${localAccount}:user/administrator`);
@@ -218,7 +233,9 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
         ...(concurrency === undefined ? {} : { reservedConcurrency: concurrency }),
       });
     },
-    invoke: (functionName, event) => functionHost.invoke(functionName, event),
+    problems,
+    invoke: (functionName, event) => invokeJson(functionName, JSON.stringify(event)),
+    invokeJson,
     assetFolder: (_, code) => assetFolder(code),
     async adminSecretOf(namespaceName, adminUsername) {
       const Name = `redshift!${namespaceName}-${adminUsername}`;

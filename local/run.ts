@@ -87,6 +87,11 @@ export class Run {
     return variableOf(this.account, room, variable);
   }
 
+  /** Why the function, or its event source, does not get on; undefined when it does. */
+  problemOf(functionName: string): string | undefined {
+    return this.account.problems.get(functionName) ?? this.mappings.get(functionName)?.state().problem;
+  }
+
   /** Asks the time series as a reader. */
   async queryTimeSeries(influxQl: string): Promise<any> {
     const answer = await fetch(`${this.endpoints.timeseriesUrl}&q=${encodeURIComponent(influxQl)}`);
@@ -111,7 +116,9 @@ export class Run {
       } else if (Date.now() - since > 120_000) {
         const stuck = states
           .filter(({ behind }) => behind > 0)
-          .map(({ name, behind, problem }) => `${name} is ${behind} records behind: ${problem ?? 'no error was seen'}`);
+          .map(
+            ({ name, behind }) => `${name} is ${behind} records behind: ${this.problemOf(name) ?? 'no error was seen'}`,
+          );
         throw new Error(
           `nothing has moved for two minutes: ${stuck.join('; ')}: see the logs in ${join(this.options.directory, 'logs')}`,
         );
@@ -189,7 +196,7 @@ export class Run {
 }
 
 async function startMappings(account: LocalAccount): Promise<ReadonlyMap<string, EventSourceMapping>> {
-  const { door, engines, functions, functionHost, directory } = account;
+  const { door, engines, functions, directory } = account;
   const mappings = new Map<string, EventSourceMapping>();
   for (const { id, properties } of account.mappings) {
     const declared = functions.get(properties.FunctionName);
@@ -205,7 +212,7 @@ async function startMappings(account: LocalAccount): Promise<ReadonlyMap<string,
         tips: engines.kinesis,
         kinesis: (operation, input) => door.call(service, 'kinesis', operation, input),
         s3: (operation, input) => door.call(service, 's3', operation, input),
-        invoke: (event) => functionHost.invokeJson(declared.name, event),
+        invoke: (event) => account.invokeJson(declared.name, event),
       }),
     );
   }

@@ -40,6 +40,15 @@ export class WatchStack extends Stack {
       masterKey: key,
       enforceSSL: true,
     });
+    // The rule that demands TLS makes a policy, and with one nobody may publish who is not named in it.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
     if (stage.alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(stage.alarmEmail));
 
     const dashboard = new Dashboard(this, 'Dashboard', { dashboardName: `Tillstream-${stage.name}` });

@@ -149,7 +149,7 @@ class Kinesis implements KinesisEngine {
   async #change(input: any, changes: Record<string, unknown>): Promise<void> {
     const stream = this.#stream(streamName(input));
     await this.store.update(stream.name, changes);
-    await stream.refresh();
+    await this.store.inTurn(stream.name, () => stream.refresh());
   }
 
   async #reshard(operation: 'MergeShards' | 'SplitShard', input: any): Promise<void> {

@@ -82,6 +82,8 @@ export async function startPostgres({ directory, log = () => {} }: PostgresOptio
     },
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      // Whoever stops it waits until it has.
+      child.ref();
       const ended = new Promise((exited) => child.once('exit', exited));
       child.stdin!.end();
       await ended;

@@ -54,7 +54,7 @@ export function usedProperties<Local>(
     const picked: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(members)) {
       const member = path === '' ? name : `${path}.${name}`;
-      if (!(member in withoutEffect)) picked[name] = pick(value, member);
+      if (!Object.hasOwn(withoutEffect, member)) picked[name] = pick(value, member);
     }
     return picked;
   };

@@ -33,8 +33,8 @@ describe('a function can do what its role allows, and no more', () => {
       expect(JSON.stringify(without)).not.toBe(JSON.stringify(policies));
 
       run.account.door.registerRole(roleName, without);
-        await platform.send([makeSale(next++)]);
-      const problem = await problemOf(() => run.mappings.get(functionName)!.state().problem);
+      await platform.send([makeSale(next++)]);
+      const problem = await problemOf(() => run.problemOf(functionName));
       run.account.door.registerRole(roleName, policies);
       const { answered, expected } = await platform.settled();
 

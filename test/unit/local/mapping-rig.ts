@@ -76,9 +76,12 @@ export class MappingRig {
     });
   }
 
-  /** Writes these texts in one call, each under its own key unless one is given. */
-  async put(texts: readonly string[], key?: string): Promise<void> {
-    const Records = texts.map((text) => ({ PartitionKey: key ?? text, Data: Buffer.from(text).toString('base64') }));
+  /** Writes these texts in one call, each under its own key unless others are given. */
+  async put(texts: readonly string[], key: string | ((text: string) => string) = (text) => text): Promise<void> {
+    const Records = texts.map((text) => ({
+      PartitionKey: typeof key === 'string' ? key : key(text),
+      Data: Buffer.from(text).toString('base64'),
+    }));
     const { FailedRecordCount } = await this.kinesis.call('PutRecords', { StreamName: stream, Records });
     if (FailedRecordCount > 0) throw new Error('the stream took not all records');
   }
