@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 
 /** What a deployment step reports to CloudFormation. */
 export interface Outcome {
@@ -18,11 +19,12 @@ export class DeploymentOutcomes {
 
   static async open(): Promise<DeploymentOutcomes> {
     const server = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
+      // A step that is killed while it reports leaves half an outcome: none.
+      const outcome = await json(request).catch(() => undefined);
       const received = outcomes.#expected.get(request.url ?? '');
-      response.writeHead(received === undefined ? 404 : 200).end();
-      received?.(JSON.parse(Buffer.concat(chunks).toString()));
+      const taken = received !== undefined && outcome !== undefined;
+      response.writeHead(taken ? 200 : 404).end();
+      if (taken) received(outcome as Outcome);
     });
     const outcomes = new DeploymentOutcomes(server);
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));

@@ -195,7 +195,7 @@ export class Sender {
       if (digits.length >= 12 && digits.length <= 19) this.cardNumbers.add(digits);
     }
     // What a note or an unknown field holds is masked or dropped at the door. Digits after a letter are part of a word.
-    for (const [run] of line.matchAll(/(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])/g)) {
+    for (const [run] of line.matchAll(/(?<![0-9\p{L}])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])/gu)) {
       const digits = run.replace(/\D/g, '');
       if (isCardNumber(digits)) this.cardNumbers.add(digits);
     }

@@ -257,6 +257,12 @@ describe('repeats change nothing', () => {
     });
   });
 
+  test('the run report says when it got no answer', async () => {
+    const answers = [{ code: 'unauthorized', message: 'no such token' }, { results: [{ error: 'no such database' }] }];
+
+    for (const answer of answers) await expect(merchandisingTotals(async () => answer)).rejects.toThrow('no such');
+  });
+
   test('a batch delivered twice', async () => {
     const container = write();
     await container.invoke(kinesisEvent(batch));
