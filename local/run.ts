@@ -106,8 +106,8 @@ export class Run {
       const states = [...this.mappings].map(([name, mapping]) => ({ name, ...mapping.state() }));
       if ([...this.mappings.values()].every((mapping) => mapping.idle())) {
         await this.settle();
-        // Settling may take a while; records may have come meanwhile.
-        if ([...this.mappings.values()].every((mapping) => mapping.idle())) return;
+        // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
+        if (!this.#unsettled && [...this.mappings.values()].every((mapping) => mapping.idle())) return;
       }
       const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
       if (now !== progress) {
