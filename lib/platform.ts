@@ -20,7 +20,7 @@ export function createPlatform(app: App, stage: Stage) {
     stackName: `Tillstream-${stage.name}-${name}`,
     description,
     env: { region: stage.region },
-    terminationProtection: stage.keepData && name === 'TokenVault',
+    terminationProtection: stage.keepData,
   });
 
   const network = new NetworkStack(app, 'Network', properties('Network', 'private subnets and endpoints'));

@@ -4,6 +4,11 @@ export interface Stage {
   readonly region: string;
   /** Keep tables, buckets, keys and databases when their stack is deleted, and refuse to delete them by mistake. */
   readonly keepData: boolean;
+  /**
+   * Empty buckets when their stack is deleted, by a function of CDK's own; without it a bucket that holds objects stops the
+   * deletion.
+   */
+  readonly emptyBuckets: boolean;
   /** Where alarms are sent; without an address they are seen in CloudWatch only. */
   readonly alarmEmail?: string;
   readonly logRetentionDays: number;
@@ -64,6 +69,7 @@ const local: Stage = {
   name: 'local',
   region,
   keepData: false,
+  emptyBuckets: false,
   logRetentionDays: 7,
   network: { cidr: '10.40.0.0/16' },
   ingest: { requestsPerSecond: 1_000, burst: 1_000, maximumSaleAgeDays: null, cardLikeIdentifiers: [] },
@@ -84,6 +90,7 @@ const local: Stage = {
 const dev: Stage = {
   ...local,
   name: 'dev',
+  emptyBuckets: true,
   logRetentionDays: 14,
   ingest: { requestsPerSecond: 50, burst: 100, maximumSaleAgeDays: 30, cardLikeIdentifiers: [] },
   streams: { capacity: { shards: 1 }, retentionHours: 24, enhancedFanOut: false },
@@ -94,6 +101,7 @@ const prod: Stage = {
   name: 'prod',
   region,
   keepData: true,
+  emptyBuckets: false,
   logRetentionDays: 400,
   network: { cidr: '10.40.0.0/16' },
   ingest: {
@@ -120,7 +128,7 @@ const stages = { local, dev, prod };
 
 /** Finds a stage by name; throws what is allowed when there is none. */
 export function stageNamed(name: string): Stage {
-  if (!(name in stages)) throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
+  if (!Object.hasOwn(stages, name)) throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
   return stages[name as keyof typeof stages];
 }
 

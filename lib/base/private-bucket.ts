@@ -34,6 +34,7 @@ export function privateBucket(
       },
     ],
     removalPolicy: removalOf(stage),
+    autoDeleteObjects: stage.emptyBuckets,
   });
 }
 

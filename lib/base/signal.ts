@@ -9,6 +9,11 @@ export interface Signal {
   readonly threshold: number;
   /** ...for this many periods in a row. */
   readonly periods: number;
+  /**
+   * Alarm when nothing is counted, too: for what must report whenever it runs. Absent where things that go wrong are
+   * counted, since there nothing counted is nothing wrong.
+   */
+  readonly missing?: 'bad';
   /** What the business loses meanwhile. */
   readonly impact: string;
 }

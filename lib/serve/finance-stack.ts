@@ -130,10 +130,15 @@ export class FinanceStack extends Stack {
       },
       {
         name: 'LedgerLag',
-        metric: businessMetric(load, 'LedgerLagMinutes').with({ statistic: Stats.MAXIMUM }),
+        // Every run reports, so a period of one interval has a value unless the schedule does not fire.
+        metric: businessMetric(load, 'LedgerLagMinutes').with({
+          statistic: Stats.MAXIMUM,
+          period: Duration.minutes(stage.finance.loadEveryMinutes),
+        }),
         // A file waits for one run at most, so one that waits for three was passed over twice.
         threshold: 3 * stage.finance.loadEveryMinutes,
         periods: 1,
+        missing: 'bad',
         impact,
       },
     ];

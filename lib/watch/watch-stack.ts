@@ -66,7 +66,7 @@ export class WatchStack extends Stack {
             }),
         ),
       );
-      for (const { name, metric, threshold, periods, impact } of signals)
+      for (const { name, metric, threshold, periods, missing, impact } of signals)
         new Alarm(this, name, {
           alarmName: `Tillstream-${stage.name}-${name}`,
           alarmDescription: `Impact: ${impact}. See docs/runbook.md, ${name}.`,
@@ -74,8 +74,7 @@ export class WatchStack extends Stack {
           threshold,
           comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
           evaluationPeriods: periods,
-          // These count things that go wrong; nothing counted is nothing wrong.
-          treatMissingData: TreatMissingData.NOT_BREACHING,
+          treatMissingData: missing === 'bad' ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
         }).addAlarmAction(new SnsAction(topic));
     }
   }

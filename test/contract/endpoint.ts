@@ -1,51 +1,154 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { AwsError, type Engine } from '../../local/engines/engine';
+/**
+ * Where the contract suites send their calls. Left alone, each starts the local engines it is about behind the real door,
+ * so it proves protocol, signature and engine alike. Told otherwise by the environment, the same suites go elsewhere:
+ *
+ * - CONTRACT_ENDPOINT: a URL, or `aws` for AWS itself, with AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+ *   AWS_SESSION_TOKEN. What a suite makes there has a name of its own and is taken away at its end.
+ * - What cannot be made by a call that the suites know is named by CONTRACT_* too (`given`); a suite that lacks it is
+ *   skipped: BUCKET and FIREHOSE_ROLE_ARN (a role of Firehose's for that bucket); NAMESPACE, WORKGROUP, DATABASE,
+ *   ADMIN_SECRET_ARN and COPY_ROLE_ARN (a role of the namespace's for BUCKET); FUNCTION (behaving-function.cjs, deployed);
+ *   API_URL (an API's stage as execute-api.test.ts describes it).
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AccessKeys, type Door, type DoorOptions, openDoor } from '../../local/door/door';
+import { type Engine, localAccount, localRegion } from '../../local/engines/engine';
 
-/** Where a contract suite sends its calls, as options for any client of the AWS SDK. */
-export interface Endpoint {
-  readonly endpoint: string;
+const elsewhere = process.env.CONTRACT_ENDPOINT;
+
+/** Options for any client of the AWS SDK. */
+export interface ClientOptions {
+  /** Absent for AWS itself: the SDK knows where each service is. */
+  readonly endpoint?: string;
   readonly region: string;
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials: AccessKeys;
+  readonly maxAttempts: number;
+}
+
+export interface Endpoint {
+  readonly client: ClientOptions;
+  /** Keeps a step for the end that takes away what the suite made. */
+  cleanUp(step: () => Promise<unknown>): void;
   close(): Promise<void>;
 }
 
-/**
- * The endpoint under test: CONTRACT_ENDPOINT (with AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) when it is
- * set, so that the same suite can be run against any implementation, else the given local engine.
- */
-export async function startEndpoint(engine: () => Promise<Engine>): Promise<Endpoint> {
-  const external = process.env.CONTRACT_ENDPOINT;
-  if (external !== undefined) {
-    const { AWS_REGION = 'eu-west-1', AWS_ACCESS_KEY_ID = 'test', AWS_SECRET_ACCESS_KEY = 'test' } = process.env;
-    const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
-    return { endpoint: external, region: AWS_REGION, credentials, close: async () => {} };
-  }
-  const local = await engine();
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const operation = String(request.headers['x-amz-target']).split('.').pop()!;
-    try {
-      const output = await local.call(operation, JSON.parse(Buffer.concat(chunks).toString() || '{}'));
-      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(output ?? {}));
-    } catch (error) {
-      const { code, message, statusCode, fields } =
-        error instanceof AwsError ? error : new AwsError('InternalFailure', String((error as Error).stack), 500);
-      response
-        .writeHead(statusCode, { 'content-type': 'application/x-amz-json-1.1' })
-        .end(JSON.stringify({ __type: code, message, ...fields }));
-    }
+export interface LocalEndpoint extends Endpoint {
+  readonly door: Door;
+  /** As `client`, but for a caller that has this role, which may do everything. */
+  clientAs(roleName: string): ClientOptions;
+}
+
+/** Whether the engines under test are those of this repository, so that a suite may also look behind the API. */
+export const isLocal = elsewhere === undefined;
+
+/** `describe` and `test` for what only the local run has. */
+export const local = isLocal ? { describe, test } : { describe: describe.skip, test: test.skip };
+
+/** The value of CONTRACT_<NAME>, which suites need elsewhere only. */
+export function given(name: string): string | undefined {
+  return process.env[`CONTRACT_${name}`];
+}
+
+/** `describe`, or a skipped one elsewhere unless all of these are given. */
+export function describeGiven(...names: readonly string[]): typeof describe {
+  return isLocal || names.every((name) => given(name) !== undefined) ? describe : (describe.skip as typeof describe);
+}
+
+/** A name that no other run uses. */
+export function uniqueName(): string {
+  return `contract-${randomUUID()}`;
+}
+
+/** The endpoint under test: the given one, or else these engines. */
+export async function startEndpoint(open: (door: Door) => Promise<readonly Engine[]>): Promise<Endpoint> {
+  if (elsewhere === undefined) return startLocal(open);
+  const { AWS_REGION, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = process.env;
+  const client: ClientOptions = {
+    ...(elsewhere === 'aws' ? {} : { endpoint: elsewhere }),
+    region: AWS_REGION ?? localRegion,
+    credentials: {
+      accessKeyId: AWS_ACCESS_KEY_ID,
+      secretAccessKey: AWS_SECRET_ACCESS_KEY,
+      ...(AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: AWS_SESSION_TOKEN }),
+    },
+    // Others throttle, and creating things is what they throttle first.
+    maxAttempts: 8,
+  };
+  return { client, ...ending(async () => {}) };
+}
+
+/** A local account with these engines, whatever the environment says. */
+export async function startLocal(
+  open: (door: Door) => Promise<readonly Engine[]>,
+  options: Partial<DoorOptions> = {},
+): Promise<LocalEndpoint> {
+  const door = await openDoor({
+    engines: [],
+    credentials: new Map(),
+    // Nothing is encrypted by a key whose use would have to be allowed: policies are not this suite's subject.
+    lookup: { keyOf: () => undefined },
+    invoke: async (functionName) => {
+      throw new Error(`there is no function ${functionName}`);
+    },
+    kill: () => {},
+    ...options,
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const engines = await open(door);
+  for (const engine of engines) door.addEngine(engine);
+  const clientOf = (credentials: AccessKeys): ClientOptions => ({
+    endpoint: door.url,
+    region: localRegion,
+    credentials,
+    // A retry would hide a fault of ours.
+    maxAttempts: 1,
+  });
+  const everything = { Effect: 'Allow', Action: '*', Resource: '*' } as const;
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    region: 'eu-west-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-      await local.close();
+    door,
+    client: clientOf(door.registerAdministrator(`arn:aws:iam::${localAccount}:user/contract`)),
+    clientAs: (roleName) =>
+      clientOf(
+        door.registerFunctionRole({
+          functionName: roleName,
+          roleName,
+          policies: [{ Version: '2012-10-17', Statement: [everything] }],
+        }),
+      ),
+    ...ending(async () => {
+      await door.close();
+      for (const engine of engines) await engine.close();
+    }),
+  };
+}
+
+function ending(end: () => Promise<void>): Pick<Endpoint, 'cleanUp' | 'close'> {
+  const steps: (() => Promise<unknown>)[] = [];
+  return {
+    cleanUp: (step) => void steps.push(step),
+    async close() {
+      const failures: string[] = [];
+      // The last made may lie in the one made before it.
+      for (const step of steps.reverse()) {
+        await step().catch(({ name, message }: Error) => {
+          // An engine that cannot delete ends with the suite.
+          if (!/^(UnknownOperationException|NotImplemented)$/.test(name)) failures.push(`${name}: ${message}`);
+        });
+      }
+      await end();
+      if (failures.length > 0) throw new Error(`left behind: ${failures.join('; ')}`);
     },
   };
+}
+
+/** Asks again until what is asserted is so: for what an implementation does in its own time. */
+export async function eventually<Result>(assertion: () => Promise<Result>, seconds = 20): Promise<Result> {
+  const deadline = Date.now() + seconds * 1_000;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await delay(100);
+    }
+  }
 }

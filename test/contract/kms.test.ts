@@ -25,18 +25,20 @@ let endpoint: Endpoint;
 let kms: KMSClient;
 
 beforeAll(async () => {
-  endpoint = await startEndpoint(() => openKms());
-  kms = new KMSClient({ ...endpoint, maxAttempts: 1 });
+  endpoint = await startEndpoint(async () => [await openKms()]);
+  kms = new KMSClient(endpoint.client);
 });
 
 afterAll(async () => {
-  kms.destroy();
   await endpoint.close();
+  kms.destroy();
 });
 
 async function createKey(input: CreateKeyCommandInput = {}) {
   const { KeyMetadata } = await kms.send(new CreateKeyCommand(input));
-  return { id: KeyMetadata!.KeyId!, arn: KeyMetadata!.Arn! };
+  const KeyId = KeyMetadata!.KeyId!;
+  endpoint.cleanUp(() => kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 })));
+  return { id: KeyId, arn: KeyMetadata!.Arn! };
 }
 
 const createMacKey = () => createKey({ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });

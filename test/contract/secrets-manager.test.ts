@@ -14,13 +14,13 @@ let endpoint: Endpoint;
 let client: SecretsManagerClient;
 
 beforeAll(async () => {
-  endpoint = await startEndpoint(() => openSecretsManager());
-  client = new SecretsManagerClient({ ...endpoint, maxAttempts: 1 });
+  endpoint = await startEndpoint(async () => [await openSecretsManager()]);
+  client = new SecretsManagerClient(endpoint.client);
 });
 
 afterAll(async () => {
-  client.destroy();
   await endpoint.close();
+  client.destroy();
 });
 
 const newName = () => `test/${randomUUID()}`;
