@@ -1,11 +1,15 @@
 import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { acknowledgeFindings } from '../lib/acknowledgements';
 import { createPlatform } from '../lib/platform';
 import { stageNamed } from '../lib/stages';
 
-/** The CDK app: `npx cdk synth -c stage=local|dev|prod`. Without a stage it is dev. */
+/**
+ * The CDK app: `npx cdk synth -c stage=local|dev|prod`. Without a stage it is dev. CDK's own validator checks the
+ * templates, cdk-nag the posture; what they find is mended, or acknowledged in lib/acknowledgements.ts.
+ */
 const app = new App();
-const { network } = createPlatform(app, stageNamed(app.node.tryGetContext('stage') ?? 'dev'));
-Validations.of(network).acknowledge({
-  id: 'CloudFormation-Validate::W3010',
-  reason: 'zones are pinned, so that synth needs no account to look them up in',
-});
+const stage = stageNamed(app.node.tryGetContext('stage') ?? 'dev');
+createPlatform(app, stage);
+acknowledgeFindings(app, stage);
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

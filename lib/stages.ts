@@ -128,14 +128,17 @@ const stages = { local, dev, prod };
 
 /** Finds a stage by name; throws what is allowed when there is none. */
 export function stageNamed(name: string): Stage {
-  if (!Object.hasOwn(stages, name)) throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
+  if (!Object.hasOwn(stages, name))
+    throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
   return stages[name as keyof typeof stages];
 }
 
 /**
  * How long a claim must live (DESIGN.md D3): as old as an accepted sale may be, a day for clocks ahead, the streams'
- * retention, and the time in which a held record may be redriven.
+ * retention, and the time in which a held record may be redriven; and a day more, so that the last of all moments is not
+ * the one in which the claim goes.
  */
 export function claimDays(stage: Stage): number {
-  return (stage.ingest.maximumSaleAgeDays ?? 0) + 1 + Math.ceil(stage.streams.retentionHours / 24) + stage.redriveDays;
+  const retentionDays = Math.ceil(stage.streams.retentionHours / 24);
+  return (stage.ingest.maximumSaleAgeDays ?? 0) + 1 + retentionDays + stage.redriveDays + 1;
 }

@@ -80,6 +80,8 @@ export class MerchandisingStack extends Stack {
       password: firstUser.secretValueFromJson('password').unsafeUnwrap(),
       organization,
       bucket: salesDatabase,
+      // Can be said at creation only.
+      kmsKeyId: key.keyArn,
       publiclyAccessible: false,
       vpcSubnetIds: vpc.isolatedSubnets.map(({ subnetId }) => subnetId),
       vpcSecurityGroupIds: [database.securityGroupId],

@@ -108,6 +108,7 @@ export const influxDbInstance: ResourceModel<LocalAccount> = {
     DbInstanceType: 'one process serves',
     DbStorageType: 'the disk of the machine serves',
     DeploymentType: 'one process serves',
+    KmsKeyId: 'the database lies in the state folder',
     PubliclyAccessible: 'everything is on 127.0.0.1',
     VpcSecurityGroupIds: 'everything is on 127.0.0.1',
     VpcSubnetIds: 'everything is on 127.0.0.1',

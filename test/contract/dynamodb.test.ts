@@ -697,9 +697,7 @@ describe('queries', () => {
 
     const all = ['0', '1', '2', '3', '4', '5', '6'];
     await eventually(async () => expect(await pages({}, 'pk')).toEqual(all));
-    await eventually(async () =>
-      expect((await pages({ IndexName: 'by-token' }, 'token')).sort()).toEqual(all),
-    );
+    await eventually(async () => expect((await pages({ IndexName: 'by-token' }, 'token')).sort()).toEqual(all));
   });
 
   test('an index holds what has its key, and of it what it projects', async () => {
@@ -735,21 +733,22 @@ describe('queries', () => {
       });
     }
 
-    const query = () => client.send(
-      new QueryCommand({
-        TableName: cards,
-        IndexName: 'by-place',
-        KeyConditionExpression: 'place = :p AND #d BETWEEN :from AND :to',
-        FilterExpression: 'units = :u',
-        ExpressionAttributeNames: { '#d': 'day' },
-        ExpressionAttributeValues: {
-          ':p': { S: 'store-1' },
-          ':from': { N: '0' },
-          ':to': { N: '100' },
-          ':u': { N: '1' },
-        },
-      }),
-    );
+    const query = () =>
+      client.send(
+        new QueryCommand({
+          TableName: cards,
+          IndexName: 'by-place',
+          KeyConditionExpression: 'place = :p AND #d BETWEEN :from AND :to',
+          FilterExpression: 'units = :u',
+          ExpressionAttributeNames: { '#d': 'day' },
+          ExpressionAttributeValues: {
+            ':p': { S: 'store-1' },
+            ':from': { N: '0' },
+            ':to': { N: '100' },
+            ':u': { N: '1' },
+          },
+        }),
+      );
 
     const { Items, Count, ScannedCount } = await eventually(async () => {
       const answer = await query();
@@ -802,7 +801,9 @@ describe('queries', () => {
     const seen: string[] = [];
     let start: any;
     do {
-      const page = await client.send(new ScanCommand({ TableName: name, Limit: 4, ConsistentRead: true, ExclusiveStartKey: start }));
+      const page = await client.send(
+        new ScanCommand({ TableName: name, Limit: 4, ConsistentRead: true, ExclusiveStartKey: start }),
+      );
       seen.push(...page.Items!.map(({ id }) => id!.S!));
       start = page.LastEvaluatedKey;
     } while (start);

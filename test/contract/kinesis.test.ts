@@ -20,20 +20,24 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { openKinesis } from '../../local/engines/kinesis';
-import { type Endpoint, startEndpoint } from './endpoint';
+import { type Endpoint, startEndpoint, uniqueName } from './endpoint';
 
 let endpoint: Endpoint;
+/** Over HTTP/1.1, as functions call. */
 let client: KinesisClient;
-let named = 0;
+/** Over HTTP/2, as the SDK calls Kinesis unless it is told otherwise. */
+let unconfigured: KinesisClient;
 
 beforeAll(async () => {
-  endpoint = await startEndpoint(() => openKinesis({ limits: false }));
-  client = new KinesisClient({ ...endpoint, requestHandler: new NodeHttpHandler(), maxAttempts: 1 });
+  endpoint = await startEndpoint(async () => [await openKinesis({ limits: false })]);
+  client = new KinesisClient({ ...endpoint.client, requestHandler: new NodeHttpHandler() });
+  unconfigured = new KinesisClient(endpoint.client);
 });
 
 afterAll(async () => {
-  client.destroy();
   await endpoint.close();
+  client.destroy();
+  unconfigured.destroy();
 });
 
 interface Created {
@@ -42,8 +46,7 @@ interface Created {
 }
 
 async function created(shards: number | 'on demand'): Promise<Created> {
-  named += 1;
-  const StreamName = `contract-${process.pid}-${Date.now()}-${named}`;
+  const StreamName = uniqueName();
   await client.send(
     new CreateStreamCommand(
       shards === 'on demand'
@@ -51,6 +54,7 @@ async function created(shards: number | 'on demand'): Promise<Created> {
         : { StreamName, ShardCount: shards },
     ),
   );
+  endpoint.cleanUp(() => client.send(new DeleteStreamCommand({ StreamName })));
   await active(StreamName);
   const { StreamDescriptionSummary } = await client.send(new DescribeStreamSummaryCommand({ StreamName }));
   return { StreamName, StreamARN: StreamDescriptionSummary!.StreamARN! };
@@ -64,18 +68,23 @@ async function shardsOf(StreamARN: string): Promise<readonly Shard[]> {
   return (await client.send(new ListShardsCommand({ StreamARN }))).Shards!;
 }
 
-async function put(StreamARN: string, texts: readonly string[], key = (text: string) => text) {
+async function put(StreamARN: string, texts: readonly string[], key = (text: string) => text, by = client) {
   const Records = texts.map((text) => ({ PartitionKey: key(text), Data: Buffer.from(text) }));
-  return client.send(new PutRecordsCommand({ StreamARN, Records }));
+  return by.send(new PutRecordsCommand({ StreamARN, Records }));
 }
 
 /** All records of a shard, read to its tip or, when it is closed, to its end. */
-async function read(StreamARN: string, ShardId: string, from: object = { ShardIteratorType: 'TRIM_HORIZON' }) {
+async function read(
+  StreamARN: string,
+  ShardId: string,
+  from: object = { ShardIteratorType: 'TRIM_HORIZON' },
+  by = client,
+) {
   const start = new GetShardIteratorCommand({ StreamARN, ShardId, ...from } as never);
-  let iterator = (await client.send(start)).ShardIterator;
+  let iterator = (await by.send(start)).ShardIterator;
   const texts: string[] = [];
   for (;;) {
-    const answer = await client.send(new GetRecordsCommand({ StreamARN, ShardIterator: iterator!, Limit: 7 }));
+    const answer = await by.send(new GetRecordsCommand({ StreamARN, ShardIterator: iterator!, Limit: 7 }));
     texts.push(...answer.Records!.map(({ Data }) => Buffer.from(Data!).toString()));
     iterator = answer.NextShardIterator;
     if (iterator === undefined) return { texts, ended: true, children: answer.ChildShards };
@@ -140,10 +149,11 @@ describe('streams', () => {
     await waitUntilStreamNotExists({ client, maxWaitTime: 120, minDelay: 1, maxDelay: 2 }, { StreamName });
 
     await expect(again()).resolves.toBeDefined();
+    await active(StreamName);
   });
 
   test('an unknown stream is not found', async () => {
-    const record = { StreamName: 'contract-nowhere', PartitionKey: 'a', Data: Buffer.from('a') };
+    const record = { StreamName: uniqueName(), PartitionKey: 'a', Data: Buffer.from('a') };
 
     await expect(client.send(new PutRecordCommand(record))).rejects.toMatchObject({
       name: 'ResourceNotFoundException',
@@ -164,6 +174,23 @@ describe('records', () => {
     const sequence = Records!.map(({ SequenceNumber }) => BigInt(SequenceNumber!));
     expect(sequence).toEqual([...sequence].sort((a, b) => (a < b ? -1 : 1)));
     expect((await read(StreamARN, [...shards][0]!)).texts).toEqual(texts);
+  });
+
+  test('records and errors are the same over HTTP/2, many calls at a time', async () => {
+    const { StreamARN } = await created(1);
+    const calls = Array.from({ length: 10 }, (_, call) => numbers(call * 10, call * 10 + 10));
+
+    const answers = await Promise.all(calls.map((texts) => put(StreamARN, texts, undefined, unconfigured)));
+
+    expect(answers.map(({ FailedRecordCount }) => FailedRecordCount)).toEqual(calls.map(() => 0));
+    const { texts } = await read(StreamARN, 'shardId-000000000000', undefined, unconfigured);
+    expect(texts.sort()).toEqual(numbers(0, 100).sort());
+    const large = put(StreamARN, ['x'.repeat(900_000), 'y'.repeat(100_000)], () => 'k', unconfigured);
+    await expect(large).resolves.toMatchObject({ FailedRecordCount: 0 });
+    const nowhere = { StreamName: uniqueName(), PartitionKey: 'a', Data: Buffer.from('a') };
+    await expect(unconfigured.send(new PutRecordCommand(nowhere))).rejects.toMatchObject({
+      name: 'ResourceNotFoundException',
+    });
   });
 
   test('a key goes to the shard in whose range its MD5 lies, unless a hash key is given', async () => {
@@ -250,7 +277,10 @@ describe('records', () => {
       );
 
     await expect(send(6)).resolves.toMatchObject({ FailedRecordCount: 0 });
-    await expect(send(11)).rejects.toMatchObject({ name: expect.stringMatching(/Invalid|Validation/) });
+    // By the service, or by what stands in front of it and takes no body of such a size.
+    await expect(send(11)).rejects.toMatchObject({
+      name: expect.stringMatching(/Invalid|Validation|RequestEntityTooLarge/),
+    });
   });
 });
 

@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   BatchExecuteStatementCommand,
   CancelStatementCommand,
@@ -10,93 +10,125 @@ import {
   GetStatementResultCommand,
   RedshiftDataClient,
 } from '@aws-sdk/client-redshift-data';
+import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Client } from 'pg';
-import { AwsError } from '../../local/engines/engine';
+import type { Door } from '../../local/door/door';
+import { roleSession } from '../../local/door/principal';
 import { type PostgresServer, startPostgres } from '../../local/engines/postgres';
 import { openRedshift, type Redshift } from '../../local/engines/redshift';
-import { type Endpoint, startEndpoint } from './endpoint';
+import { openS3 } from '../../local/engines/s3';
+import {
+  describeGiven,
+  type Endpoint,
+  given,
+  type LocalEndpoint,
+  local,
+  startEndpoint,
+  uniqueName,
+} from './endpoint';
 
-const secret = 'arn:aws:secretsmanager:eu-west-1:000000000000:secret:admin';
-const copyRole = 'arn:aws:iam::000000000000:role/Copy';
+const secret = given('ADMIN_SECRET_ARN') ?? 'arn:aws:secretsmanager:eu-west-1:000000000000:secret:admin';
+const copyRole = given('COPY_ROLE_ARN') ?? 'arn:aws:iam::000000000000:role/Copy';
 const loader = 'arn:aws:iam::000000000000:role/service/Loader';
-const to = { WorkgroupName: 'finance', Database: 'warehouse' };
+const bucket = given('BUCKET') ?? 'lake';
+/** Where the role of COPY may read and list, and where it may not. */
+const home = `contract/${uniqueName()}`;
+const to = { WorkgroupName: given('WORKGROUP') ?? 'finance', Database: given('DATABASE') ?? 'warehouse' };
 const asAdmin = { ...to, SecretArn: secret };
+/** The suite's own schema; its statements call it `sales`. */
+const schema = uniqueName().replaceAll('-', '_');
 
 let folder: string;
 let postgres: PostgresServer;
 let redshift: Redshift;
 let endpoint: Endpoint;
 let client: RedshiftDataClient;
+let s3: S3Client;
 let duckdb: DuckDBConnection;
-let caller: string;
-let forbidden: string[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tillstream-test-'));
   chmodSync(folder, 0o755);
-  postgres = await startPostgres({ directory: join(folder, 'postgres') });
-  redshift = openRedshift({ postgres, s3, fileOf });
-  const { serverless, data } = redshift;
-  const names = { namespaceName: 'finance', dbName: 'warehouse', adminPasswordSecretArn: secret, iamRoles: [copyRole] };
-  await serverless.call('CreateNamespace', { ...names, defaultIamRoleArn: copyRole });
-  await serverless.call('CreateWorkgroup', { workgroupName: 'finance', namespaceName: 'finance' });
-  const call = (operation: string, input: any) => data.callAs(caller, operation, input);
-  endpoint = await startEndpoint(async () => ({
-    service: data.service,
-    call,
-    contents: () => data.contents(),
-    close: () => data.close(),
-  }));
-  client = new RedshiftDataClient({ ...endpoint, requestHandler: new NodeHttpHandler() });
+  endpoint = await startEndpoint(openWarehouse);
+  client = new RedshiftDataClient(endpoint.client);
+  s3 = new S3Client({ ...endpoint.client, forcePathStyle: true });
   duckdb = await (await DuckDBInstance.create(':memory:')).connect();
+  endpoint.cleanUp(() => run(['drop schema if exists sales cascade']));
 });
 
 beforeEach(async () => {
-  caller = loader;
-  forbidden = [];
   await succeed(['drop schema if exists sales cascade', 'create schema sales']);
 });
 
 afterAll(async () => {
-  client.destroy();
   await endpoint.close();
-  await postgres.stop();
+  client.destroy();
+  s3.destroy();
+  await postgres?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-function fileOf(bucket: string, key: string): string {
-  return join(folder, 's3', bucket, key);
+/** A namespace with a workgroup, and a bucket of which the role of COPY may read all but what lies under `closed/`. */
+async function openWarehouse(door: Door) {
+  postgres = await startPostgres({ directory: join(folder, 'postgres') });
+  const files = await openS3({ directory: join(folder, 's3') });
+  await files.call('CreateBucket', { Bucket: bucket });
+  redshift = openRedshift({
+    postgres,
+    s3: (roleArn, operation, input) =>
+      door.call(roleSession(roleArn.split('/').pop()!, 'redshift'), 's3', operation, input),
+    fileOf: (name, key) => files.fileOf(name, key),
+  });
+  const { serverless, data } = redshift;
+  const names = { namespaceName: 'finance', dbName: 'warehouse', adminPasswordSecretArn: secret, iamRoles: [copyRole] };
+  await serverless.call('CreateNamespace', { ...names, defaultIamRoleArn: copyRole });
+  await serverless.call('CreateWorkgroup', { workgroupName: 'finance', namespaceName: 'finance' });
+  door.registerRole('Copy', [
+    {
+      Statement: [
+        { Effect: 'Allow', Action: 's3:ListBucket', Resource: `arn:aws:s3:::${bucket}` },
+        { Effect: 'Allow', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/${home}/*` },
+        { Effect: 'Deny', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/${home}/closed/*` },
+      ],
+    },
+  ]);
+  return [data, serverless, files];
 }
 
-/** A bucket in a folder, where one role may read all but what the test forbids. */
-async function s3(roleArn: string, operation: string, { Bucket, Key }: any): Promise<any> {
-  if (roleArn !== copyRole || forbidden.includes(Key)) throw new AwsError('AccessDenied', 'Access Denied', 403);
-  const file = fileOf(Bucket, Key);
-  if (!existsSync(file)) throw new AwsError(operation === 'HeadObject' ? 'NotFound' : 'NoSuchKey', 'no such key', 404);
-  return operation === 'HeadObject' ? { ContentLength: statSync(file).size } : { Body: readFileSync(file) };
+async function put(key: string, Body: string | Buffer): Promise<void> {
+  const object = { Bucket: bucket, Key: `${home}/${key}` };
+  await s3.send(new PutObjectCommand({ ...object, Body }));
+  endpoint.cleanUp(() => s3.send(new DeleteObjectCommand(object)));
 }
 
-function put(key: string, body: string): void {
-  mkdirSync(dirname(fileOf('lake', key)), { recursive: true });
-  writeFileSync(fileOf('lake', key), body);
-}
+/** The manifest's entry for a file. */
+const entryOf = (key: string, bytes: number) => ({
+  url: `s3://${bucket}/${home}/${key}`,
+  mandatory: true,
+  meta: { content_length: bytes },
+});
 
 /** Writes rows as Parquet and answers the manifest's entry for them. */
-async function putParquet(key: string, select: string): Promise<any> {
-  put(key, '');
-  await duckdb.run(`copy (${select}) to '${fileOf('lake', key)}' (format parquet)`);
-  return { url: `s3://lake/${key}`, mandatory: true, meta: { content_length: statSync(fileOf('lake', key)).size } };
+async function putParquet(key: string, select: string) {
+  const file = join(folder, `${uniqueName()}.parquet`);
+  await duckdb.run(`copy (${select}) to '${file}' (format parquet)`);
+  const body = readFileSync(file);
+  await put(key, body);
+  return entryOf(key, body.length);
 }
 
-const putManifest = (...entries: any[]): void => put('manifest.json', JSON.stringify({ entries }));
+const putManifest = (...entries: object[]): Promise<void> => put('manifest.json', JSON.stringify({ entries }));
 const copy = (table: string): string =>
-  `copy ${table} from 's3://lake/manifest.json' iam_role '${copyRole}' format as parquet manifest`;
+  `copy ${table} from 's3://${bucket}/${home}/manifest.json' iam_role '${copyRole}' format as parquet manifest`;
+const inOwnSchema = (sql: string): string => sql.replaceAll(/\bsales\b/g, schema);
 
-async function run(sqls: string[], where: any = asAdmin): Promise<DescribeStatementCommandOutput> {
-  const { Id } = await client.send(new BatchExecuteStatementCommand({ ...where, Sqls: sqls }));
-  return client.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
+async function run(sqls: string[], where: any = asAdmin, by = client): Promise<DescribeStatementCommandOutput> {
+  const { Id } = await by.send(new BatchExecuteStatementCommand({ ...where, Sqls: sqls.map(inOwnSchema) }));
+  let description: DescribeStatementCommandOutput;
+  do description = await by.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
+  while (!/FINISHED|FAILED|ABORTED/.test(description.Status!));
+  return description;
 }
 
 async function succeed(sqls: string[], where: any = asAdmin): Promise<DescribeStatementCommandOutput> {
@@ -105,13 +137,16 @@ async function succeed(sqls: string[], where: any = asAdmin): Promise<DescribeSt
   return description;
 }
 
-async function select(sql: string, where: any = asAdmin, more: any = {}): Promise<unknown[][]> {
-  const { Id } = await client.send(new ExecuteStatementCommand({ ...where, Sql: sql, WaitTimeSeconds: 30, ...more }));
-  const { Status, Error: error } = await client.send(new DescribeStatementCommand({ Id }));
+async function select(sql: string, where: any = asAdmin, more: any = {}, by = client): Promise<unknown[][]> {
+  const command = new ExecuteStatementCommand({ ...where, Sql: inOwnSchema(sql), WaitTimeSeconds: 30, ...more });
+  const { Id } = await by.send(command);
+  const { Status, Error: error } = await by.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
   if (Status !== 'FINISHED') throw new Error(error);
-  const { Records } = await client.send(new GetStatementResultCommand({ Id }));
+  const { Records } = await by.send(new GetStatementResultCommand({ Id }));
   return Records!.map((record) => record.map((field) => (field.isNull ? null : Object.values(field)[0])));
 }
+
+const describeWarehouse = describeGiven('WORKGROUP', 'DATABASE', 'ADMIN_SECRET_ARN', 'BUCKET', 'COPY_ROLE_ARN');
 
 describe('a statement', () => {
   test('gives typed fields', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   CreateSecretCommand,
+  DeleteSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
@@ -8,7 +9,7 @@ import {
   UpdateSecretCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { openSecretsManager } from '../../local/engines/secrets-manager';
-import { type Endpoint, startEndpoint } from './endpoint';
+import { type Endpoint, startEndpoint, uniqueName } from './endpoint';
 
 let endpoint: Endpoint;
 let client: SecretsManagerClient;
@@ -23,7 +24,13 @@ afterAll(async () => {
   client.destroy();
 });
 
-const newName = () => `test/${randomUUID()}`;
+function newName(): string {
+  const name = `test/${uniqueName()}`;
+  const ForceDeleteWithoutRecovery = true;
+  endpoint.cleanUp(() => client.send(new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery })));
+  return name;
+}
+
 const create = (Name: string, SecretString: string) => client.send(new CreateSecretCommand({ Name, SecretString }));
 
 test('a secret is read by name, by ARN and by ARN without its end', async () => {

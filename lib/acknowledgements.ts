@@ -1,0 +1,160 @@
+import { type App, Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import type { Stage } from './stages';
+
+/** A finding of a checker that we have looked at and leave as it is. */
+export interface Acknowledgement {
+  /** As the checker names it; of cdk-nag's wildcards, the very resource. */
+  readonly finding: string;
+  /** Paths of the constructs at which it is found, or above. */
+  readonly at: readonly string[];
+  readonly reason: string;
+}
+
+/**
+ * What CDK's own validator and cdk-nag (AwsSolutions) find and we leave as it is. All of it stands here; a test holds that
+ * each is still found, so that none outlives its cause.
+ */
+export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
+  const lakeBucket = '<Bucket83908E77.Arn>';
+  const lakeBucketElsewhere = `Tillstream-${stage.name}-Lake:ExportsOutputFnGetAttBucket83908E77Arn063C8555`;
+  const held = '<HeldE0C74053.Arn>';
+  const consumers = ['Refine/Dedup', 'Merchandising/Writer', 'Lake/Writer', 'Inventory/Count'];
+  const consumerRoles = consumers.map((consumer) => `${consumer}/Consumer/Role`);
+  const ownFolder = 'objects of one folder of its own room: their names are made when they are written';
+
+  return [
+    {
+      finding: 'CloudFormation-Validate::W3010',
+      at: ['Network'],
+      reason: 'zones are pinned, so that synth needs no account to look them up in',
+    },
+    {
+      finding: 'CloudFormation-Validate::F3002',
+      at: ['Merchandising/Instance'],
+      reason:
+        "the validator's schema is older than CloudFormation's, which knows KmsKeyId; a name that it does not know would not compile",
+    },
+    {
+      finding: 'AwsSolutions-KDS3',
+      at: ['Cardholder/SalesIngest', 'Refine/Sales'],
+      reason:
+        "the rule advises the account's shared key to save its price: a stream of sales is worth a key of its own, whose use can be refused and traced",
+    },
+
+    // The API.
+    {
+      finding: 'AwsSolutions-APIG2',
+      at: ['Cardholder/Api'],
+      reason:
+        'ingest checks every event against the published schema and answers one by one; a validator before it would refuse 500 sales for one bad one',
+    },
+    {
+      finding: 'AwsSolutions-APIG3',
+      at: ['Cardholder/Api'],
+      reason:
+        'callers are the own tills, known by their signatures: API Gateway refuses any other before anything runs, and throttles all; a web firewall is the choice of those who open the API further',
+    },
+    {
+      finding: 'AwsSolutions-APIG6',
+      at: ['Cardholder/Api'],
+      reason:
+        'execution logs can hold what was sent, and that holds card numbers: they stay off for good; the access log has who, when and what came of it',
+    },
+    {
+      finding: 'AwsSolutions-COG4',
+      at: ['Cardholder/Api'],
+      reason:
+        'callers are machines with roles: each request is signed and authorised by IAM, there are no users to log in',
+    },
+    {
+      finding: wildcard(`arn:<AWS::Partition>:logs:${stage.region}:<AWS::AccountId>:*`),
+      at: ['Cardholder/ApiGatewayLogs'],
+      reason:
+        "the account's one role by which API Gateway writes logs, for every API of the account; API Gateway refuses a role that is allowed less",
+    },
+
+    // Buckets and what lies in them.
+    {
+      finding: 'AwsSolutions-S1',
+      at: ['Refine/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests', 'Inventory/Held'],
+      reason:
+        "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",
+    },
+    {
+      finding: wildcard(`${held}/aws/lambda/*`),
+      at: consumerRoles,
+      reason: 'Lambda names the objects in which it leaves batches that it gave up, all under this prefix',
+    },
+    { finding: wildcard(`${held}/held/*`), at: consumerRoles, reason: ownFolder },
+    { finding: wildcard(`${held}/conflicts/*`), at: ['Refine/Dedup/Consumer/Role'], reason: ownFolder },
+    {
+      finding: wildcard('<Manifests6831C0C3.Arn>/manifests/*'),
+      at: ['Finance/CopyRole', 'Finance/Load/Role'],
+      reason: ownFolder,
+    },
+    ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {
+      const role = `Lake/${table === 'sale_lines' ? 'SaleLines' : 'SaleTenders'}/Role`;
+      return [
+        {
+          finding: wildcard(`${lakeBucket}/${table}/*`),
+          at: [role],
+          reason: 'Firehose names the files of its table itself, and puts them under the table by date',
+        },
+        {
+          finding: wildcard(`${lakeBucket}/errors/${table}/*`),
+          at: [role],
+          reason: 'Firehose names the files of what it could not convert itself',
+        },
+        {
+          finding: wildcard(`${lakeBucketElsewhere}/${table}/*`),
+          at: ['Finance/CopyRole'],
+          reason:
+            'COPY reads the files of this table, named by the manifest of each load; it may read nothing else there',
+        },
+      ];
+    }),
+
+    // What has no name before it exists.
+    {
+      finding: wildcard('*'),
+      at: ['Merchandising/MintTokens/Role', 'Merchandising/Writer/Consumer/Role'],
+      reason: 'Lambda makes the network interface of a function in a network by its role; before that it has no name',
+    },
+    {
+      finding: wildcard('*'),
+      at: ['Finance/Load/Role', 'Finance/CreateSchema/Role'],
+      reason:
+        'statements of the Redshift Data API are no resources, and one is asked after by an id that only its sender knows: listing is not allowed',
+    },
+    {
+      finding: wildcard(
+        `arn:<AWS::Partition>:secretsmanager:${stage.region}:<AWS::AccountId>:secret:redshift!tillstream-${stage.name}-ledger_admin-*`,
+      ),
+      at: ['Finance/CreateSchema/Role'],
+      reason:
+        'Redshift makes and rotates this secret and tells its ARN nowhere in a template; its last six characters are random',
+    },
+    {
+      finding: 'AwsSolutions-SMG4',
+      at: ['Merchandising/FirstUser', 'Merchandising/WriteToken', 'Merchandising/ReadToken'],
+      reason:
+        "InfluxDB does not take a changed secret over: the tokens are minted by a deploy step, which mints new ones when its revision is raised; the first user's password serves that step only",
+    },
+  ];
+}
+
+/** Applies them to the app: a path that leads to no construct throws. */
+export function acknowledgeFindings(app: App, stage: Stage): void {
+  for (const { finding, at, reason } of acknowledgements(stage))
+    for (const path of at) Validations.of(constructAt(app, path)).acknowledge({ id: finding, reason });
+}
+
+function constructAt(app: App, path: string): IConstruct {
+  return path.split('/').reduce<IConstruct>((construct, id) => construct.node.findChild(id), app);
+}
+
+/** A permission on more than one named resource, as cdk-nag writes it. */
+function wildcard(resource: string): string {
+  return `AwsSolutions-IAM5[Resource::${resource}]`;
+}
