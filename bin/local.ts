@@ -14,6 +14,8 @@ npm start -- --idle             boots and waits for your own calls (see <state>/
 
   --state DIR   where everything lies, left there afterwards; default .local
   --keep        goes on with what an earlier run left, instead of empty stores
+  --oltp DATABASE:FILE.sql
+                runs the statements in the database inventory or orders, once all is up
   --rate N      events a second in the demonstration; default 40`;
 
 const demonstration = join('demo', 'sales.ndjson.gz');
@@ -33,13 +35,15 @@ async function main(): Promise<void> {
   const run = await Run.start({
     directory: options.state,
     keep: options.keep,
+    oltp: options.oltp,
     log: (message) => console.error(message),
     onProgress: bootProgress(),
   });
   const boot = seconds(started);
   console.log(`up in ${boot} s`);
-  for (const [name, value] of Object.entries(run.endpoints))
-    console.log(`  ${name.padEnd(14)}${typeof value === 'string' ? value : value.endpoint}`);
+  const { oltp, aws, ...endpoints } = run.endpoints;
+  for (const [name, url] of Object.entries({ ...endpoints, ...oltp, aws: aws.endpoint }))
+    console.log(`  ${name.padEnd(14)}${url}`);
   console.log(`  all of them   ${join(options.state, 'endpoints.json')}`);
 
   try {
@@ -111,6 +115,7 @@ interface Options {
   readonly state: string;
   readonly rate: number;
   readonly report: string | undefined;
+  readonly oltp: readonly { readonly database: string; readonly file: string }[];
 }
 
 function readOptions(): Options {
@@ -123,6 +128,7 @@ function readOptions(): Options {
       state: { type: 'string', default: '.local' },
       rate: { type: 'string', default: '40' },
       report: { type: 'string' },
+      oltp: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -134,7 +140,14 @@ function readOptions(): Options {
   if (!(rate > 0)) throw new Error(`--rate: got '${values.rate}', allowed: a number above 0`);
   if (values.once && values.input.length === 0) throw new Error('--once needs at least one --input FILE');
   for (const file of values.input) if (!existsSync(file)) throw new Error(`--input: there is no file '${file}'`);
-  return { ...values, rate, report: values.report };
+  const oltp = values.oltp.map((script) => {
+    const [, database, file] = /^([^:]+):(.+)$/.exec(script) ?? [];
+    if (database === undefined || file === undefined)
+      throw new Error(`--oltp: got '${script}', allowed: DATABASE:FILE.sql`);
+    if (!existsSync(file)) throw new Error(`--oltp: there is no file '${file}'`);
+    return { database, file };
+  });
+  return { ...values, rate, report: values.report, oltp };
 }
 
 /** One line that moves, on a terminal; a few lines elsewhere. */

@@ -2,7 +2,9 @@ import { type App, Tags } from 'aws-cdk-lib';
 import { NetworkStack } from './base/network-stack';
 import { CardholderStack } from './cardholder/cardholder-stack';
 import { TokenVaultStack } from './cardholder/token-vault-stack';
+import { CdcStack } from './cdc/cdc-stack';
 import { RefineStack } from './refine/refine-stack';
+import { BadgesStack } from './serve/badges-stack';
 import { FinanceStack } from './serve/finance-stack';
 import { InventoryStack } from './serve/inventory-stack';
 import { LakeStack } from './serve/lake-stack';
@@ -35,13 +37,27 @@ export function createPlatform(app: App, stage: Stage) {
     vault,
   });
 
+  const { vpc, functions } = network;
+  const cdc = new CdcStack(app, 'Cdc', {
+    ...properties('Cdc', "the source databases' logs as a stream of changes"),
+    vpc,
+    functions,
+  });
+
   const refine = new RefineStack(app, 'Refine', {
     ...properties('Refine', 'each sale once'),
     salesIngest: cardholder.salesIngest,
   });
 
+  const badges = new BadgesStack(app, 'Badges', {
+    ...properties('Badges', 'same-day badges, minutes fresh at worst'),
+    changes: cdc.changes,
+    epochs: cdc.epochs,
+  });
+  // API Gateway writes access logs by the account's role, which that stack sets.
+  badges.addStackDependency(cardholder);
+
   const { sales } = refine;
-  const { vpc, functions } = network;
   const merchandising = new MerchandisingStack(app, 'Merchandising', {
     ...properties('Merchandising', 'sales as time series, minutes old'),
     vpc,
@@ -59,7 +75,7 @@ export function createPlatform(app: App, stage: Stage) {
     sales,
   });
 
-  const rooms = { cardholder, refine, merchandising, lake, finance, inventory };
+  const rooms = { cardholder, cdc, refine, badges, merchandising, lake, finance, inventory };
   new WatchStack(app, 'Watch', {
     ...properties('Watch', 'alarms and dashboard'),
     rooms: Object.fromEntries(Object.entries(rooms).map(([room, { signals }]) => [room, signals])),

@@ -1,3 +1,6 @@
+import type { BadgePolicy } from '../lambdas/base/domain/badge';
+import { type SourceName, type SourceTable, sourceTables } from '../lambdas/base/domain/source-tables';
+
 /** Everything in which stages differ, in one place. No other file asks which stage it is. */
 export interface Stage {
   readonly name: 'local' | 'dev' | 'prod';
@@ -33,6 +36,18 @@ export interface Stage {
   /** How long after it was held a record may still be redriven; claims live that much longer. */
   readonly redriveDays: number;
   readonly lake: { readonly bufferSeconds: number; readonly bufferMebibytes: number };
+  /** The databases behind badges and stock. */
+  readonly databases: Readonly<Record<SourceName, SourceDatabase>>;
+  readonly replication: {
+    /** What DMS Serverless may scale between, each: 2 GB of memory a unit. */
+    readonly minimumCapacityUnits: number;
+    readonly maximumCapacityUnits: number;
+    /**
+     * Make the two roles that DMS demands under fixed names. They exist once in an account, whoever made them: false in
+     * an account that has them.
+     */
+    readonly createServiceRoles: boolean;
+  };
   readonly finance: {
     readonly baseCapacityUnits: number;
     readonly maximumCapacityUnits: number;
@@ -46,6 +61,12 @@ export interface Stage {
     readonly salesRetentionDays: number;
     readonly itemsRetentionDays: number;
   };
+  readonly badges: {
+    readonly requestsPerSecond: number;
+    readonly burst: number;
+    /** Raise the version with any change: answers name it. */
+    readonly policy: BadgePolicy;
+  };
 }
 
 export interface NewNetwork {
@@ -58,11 +79,85 @@ export interface ExistingNetwork {
   readonly vpcCidr: string;
   readonly availabilityZones: readonly string[];
   readonly privateSubnetIds: readonly string[];
-  /** False when the network already has an interface endpoint for Secrets Manager with private names. */
+  /** False when the network already has interface endpoints for Secrets Manager and Kinesis with private names. */
   readonly createEndpoints: boolean;
 }
 
+/** Where a source database's tables are, under their own names, and who writes its heartbeat. */
+export interface SourceDatabaseNames {
+  readonly schema: string;
+  readonly tables: Readonly<Record<string, SourceTableNames>>;
+  /** By us every 30 seconds, or by the owner's own job, which then writes the rows named in heartbeat-slots.ts. */
+  readonly heartbeat: 'ours' | 'owners';
+  /**
+   * Raised by one, it has the database loaded anew under a new epoch: after a restore, or when it was replaced by another
+   * one of the same name.
+   */
+  readonly load: number;
+}
+
+/** A table's own name, and its columns' own names by the canonical ones. */
+export interface SourceTableNames {
+  readonly table: string;
+  readonly columns: Readonly<Record<string, string>>;
+  /** Its other columns, which DMS drops. A deployment that finds a column in neither list is refused. */
+  readonly leaveOut?: readonly string[];
+}
+
+/** A PostgreSQL database of the retailer's: `rds.logical_replication` on, a user with replication and SELECT. */
+export interface ExistingDatabase extends SourceDatabaseNames {
+  readonly kind: 'existing';
+  /**
+   * Where it is. `asked-at-deploy`: as parameters of the Cdc stack without defaults, so that a deployment that forgets
+   * them is refused at once instead of waiting for a made-up host.
+   */
+  readonly connection: ExistingConnection | 'asked-at-deploy';
+}
+
+export interface ExistingConnection {
+  readonly port: number;
+  readonly databaseName: string;
+  /** Secret with username, password, host and port, in the form of RDS. */
+  readonly secretArn: string;
+  /** The customer-managed key of the secret. */
+  readonly secretKeyArn: string;
+  /** The database's own security group, which then lets us in; absent: the owner does. */
+  readonly securityGroupId?: string;
+}
+
+/** A small Aurora PostgreSQL cluster with the canonical tables, to try change data capture with. */
+export interface CreatedDatabase extends SourceDatabaseNames {
+  readonly kind: 'created';
+  readonly minimumCapacityUnits: number;
+  readonly maximumCapacityUnits: number;
+  /** Demand TLS from the database's clients. */
+  readonly tls: boolean;
+}
+
+export type SourceDatabase = ExistingDatabase | CreatedDatabase;
+
 const region = 'eu-west-1';
+
+/** The canonical names themselves, for a database that is made after them. */
+function canonicalNames(database: SourceName): SourceDatabaseNames {
+  return {
+    schema: 'public',
+    tables: Object.fromEntries(
+      Object.entries<SourceTable>(sourceTables[database]).map(([table, { columns }]) => [
+        table,
+        { table, columns: Object.fromEntries(columns.map((column) => [column, column])) },
+      ]),
+    ),
+    heartbeat: 'ours',
+    load: 1,
+  };
+}
+
+function createdDatabase(database: SourceName, tls: boolean): CreatedDatabase {
+  return { ...canonicalNames(database), kind: 'created', minimumCapacityUnits: 0.5, maximumCapacityUnits: 2, tls };
+}
+
+const badgePolicy: BadgePolicy = { version: '1', maximumAgeSeconds: 300, safetyStock: 0, capacityShare: 1 };
 
 /** What the laptop runs. Nothing is too old, so that any history can be replayed. */
 const local: Stage = {
@@ -76,6 +171,8 @@ const local: Stage = {
   streams: { capacity: { shards: 2 }, retentionHours: 24, enhancedFanOut: false },
   redriveDays: 14,
   lake: { bufferSeconds: 60, bufferMebibytes: 64 },
+  databases: { inventory: createdDatabase('inventory', false), orders: createdDatabase('orders', false) },
+  replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 1, createServiceRoles: true },
   finance: { baseCapacityUnits: 8, maximumCapacityUnits: 8, loadEveryMinutes: 60 },
   merchandising: {
     instanceType: 'db.influx.medium',
@@ -84,6 +181,7 @@ const local: Stage = {
     salesRetentionDays: 0,
     itemsRetentionDays: 0,
   },
+  badges: { requestsPerSecond: 2_000, burst: 2_000, policy: badgePolicy },
 };
 
 /** The cheapest that works, and can be deleted whole. */
@@ -94,7 +192,10 @@ const dev: Stage = {
   logRetentionDays: 14,
   ingest: { requestsPerSecond: 50, burst: 100, maximumSaleAgeDays: 30, cardLikeIdentifiers: [] },
   streams: { capacity: { shards: 1 }, retentionHours: 24, enhancedFanOut: false },
+  databases: { inventory: createdDatabase('inventory', true), orders: createdDatabase('orders', true) },
+  replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 2, createServiceRoles: true },
   merchandising: { ...local.merchandising, salesRetentionDays: 90, itemsRetentionDays: 14 },
+  badges: { requestsPerSecond: 50, burst: 100, policy: badgePolicy },
 };
 
 const prod: Stage = {
@@ -114,6 +215,11 @@ const prod: Stage = {
   streams: { capacity: 'on-demand', retentionHours: 168, enhancedFanOut: true },
   redriveDays: 30,
   lake: { bufferSeconds: 300, bufferMebibytes: 128 },
+  databases: {
+    inventory: { ...canonicalNames('inventory'), kind: 'existing', connection: 'asked-at-deploy' },
+    orders: { ...canonicalNames('orders'), kind: 'existing', connection: 'asked-at-deploy' },
+  },
+  replication: { minimumCapacityUnits: 2, maximumCapacityUnits: 8, createServiceRoles: true },
   finance: { baseCapacityUnits: 8, maximumCapacityUnits: 64, loadEveryMinutes: 60 },
   merchandising: {
     instanceType: 'db.influx.large',
@@ -122,6 +228,7 @@ const prod: Stage = {
     salesRetentionDays: 400,
     itemsRetentionDays: 35,
   },
+  badges: { requestsPerSecond: 2_000, burst: 4_000, policy: badgePolicy },
 };
 
 const stages = { local, dev, prod };

@@ -6,6 +6,7 @@ import type { ApiDescription } from './door/api-gateway';
 import { type AccessKeys, type Door, openDoor } from './door/door';
 import { Meter } from './door/meter';
 import { type Credential, roleSession } from './door/principal';
+import { type DmsEngine, openDms } from './engines/dms';
 import { type DynamoDbEngine, openDynamoDb } from './engines/dynamodb';
 import { type Engine, localAccount, localRegion } from './engines/engine';
 import { type FirehoseEngine, openFirehose } from './engines/firehose';
@@ -13,7 +14,7 @@ import { type GlueEngine, openGlue } from './engines/glue';
 import { type InfluxDb, openInfluxDb } from './engines/influxdb';
 import { type KinesisEngine, openKinesis } from './engines/kinesis';
 import { openKms } from './engines/kms';
-import { startPostgres } from './engines/postgres';
+import { type PostgresServer, startPostgres } from './engines/postgres';
 import { openRedshift, type Redshift } from './engines/redshift';
 import { openS3, type S3Engine } from './engines/s3';
 import { openSecretsManager } from './engines/secrets-manager';
@@ -44,11 +45,18 @@ export interface LocalFunction {
   readonly concurrency: number | undefined;
 }
 
+/** A cluster of the template: a database of the one local server. */
+export interface LocalSourceDatabase {
+  readonly databaseName: string;
+  readonly username: string;
+}
+
 export interface LocalSchedule {
   readonly name: string;
   readonly functionName: string;
   readonly roleName: string;
   readonly input: unknown;
+  readonly everyMinutes: number;
 }
 
 /** An AWS account on 127.0.0.1: engines behind one door, and what the template's resources have declared so far. */
@@ -66,7 +74,12 @@ export interface LocalAccount {
     readonly redshift: Redshift;
     readonly redshiftServerless: Engine;
     readonly influxdb: InfluxDb;
+    readonly dms: DmsEngine;
   };
+  /** Behind Redshift and the source databases. */
+  readonly postgres: PostgresServer;
+  /** By the name of their cluster. */
+  readonly sourceDatabases: Map<string, LocalSourceDatabase>;
   readonly administrator: AccessKeys;
   readonly functions: ReadonlyMap<string, LocalFunction>;
   readonly functionHost: FunctionHost;
@@ -179,7 +192,18 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
     table: (database, name) => glue.table(database, name),
     onConsumed: meter.firehose,
   });
-  for (const engine of [redshift.data, redshift.serverless, firehose]) door.addEngine(engine);
+  const dms = openDms({
+    directory: folder('dms'),
+    administrator: (databaseName) => ({
+      connectionString: postgres.url(databaseName),
+      // What only the local DMS asks is not counted among what the source database is asked.
+      options: '-c pg_stat_statements.track=none',
+    }),
+    call: (roleArn, service, operation, input) =>
+      door.call(roleSession(nameOf(roleArn), 'dms'), service, operation, input),
+    log,
+  });
+  for (const engine of [redshift.data, redshift.serverless, firehose, dms]) door.addEngine(engine);
 
   return {
     directory,
@@ -195,7 +219,10 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
       redshift,
       redshiftServerless: redshift.serverless,
       influxdb,
+      dms,
     },
+    postgres,
+    sourceDatabases: new Map(),
     administrator,
     functions,
     functionHost,
@@ -245,6 +272,7 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
       return (await secretsManager.call('CreateSecret', { Name, SecretString })).ARN;
     },
     async close() {
+      await dms.close();
       await functionHost.close();
       await door.close();
       await outcomes.close();

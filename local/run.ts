@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type LocalAccount, openAccount } from './account';
+import { Client } from 'pg';
+import { type LocalAccount, type LocalSchedule, openAccount } from './account';
 import type { AccessKeys } from './door/door';
 import { roleSession } from './door/principal';
 import { localAccount, localRegion } from './engines/engine';
@@ -15,11 +16,15 @@ import { provision } from './template/provisioner';
 export interface Endpoints {
   /** POST sales here, signed for `execute-api`. */
   readonly ingestUrl: string;
+  /** GET badges here, signed for `execute-api`: append `?sku=A&fc=FC1`. */
+  readonly badgesUrl: string;
   /** PostgreSQL URL of the ledger. */
   readonly warehouseUrl: string;
   /** InfluxQL: append `&q=SELECT ...`. */
   readonly timeseriesUrl: string;
   readonly lakeDir: string;
+  /** PostgreSQL URLs of the source databases, as the superuser. */
+  readonly oltp: Readonly<Record<string, string>>;
   readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
   /** Kill functions and inject faults: POST `<control>/faults`. */
   readonly control: string;
@@ -28,6 +33,8 @@ export interface Endpoints {
 export interface RunOptions {
   readonly directory: string;
   readonly keep: boolean;
+  /** Scripts to run in source databases once all is up. */
+  readonly oltp?: readonly { readonly database: string; readonly file: string }[];
   readonly log: (message: string) => void;
   readonly onProgress?: (done: number, total: number, what: string) => void;
 }
@@ -37,6 +44,7 @@ export class Run {
   #closing: Promise<void> | undefined;
   #settling: Promise<void> = Promise.resolve();
   #housekeeping: NodeJS.Timeout | undefined;
+  #minute: NodeJS.Timeout | undefined;
   #unsettled = false;
 
   private constructor(
@@ -74,6 +82,8 @@ export class Run {
       const run = new Run(account, endpoints, mappings, options, synthesized.remove);
       writeFileSync(join(directory, 'endpoints.json'), JSON.stringify(endpoints, null, 2), { mode: 0o600 });
       run.#keepHouse();
+      run.#keepTime();
+      for (const { database, file } of options.oltp ?? []) await runScript(account, database, file);
       return run;
     } catch (error) {
       await account.close();
@@ -103,10 +113,12 @@ export class Run {
     let progress = '';
     let since = Date.now();
     for (;;) {
+      await this.account.engines.dms.settle();
       const states = [...this.mappings].map(([name, mapping]) => ({ name, ...mapping.state() }));
       if ([...this.mappings.values()].every((mapping) => mapping.idle())) {
         await this.settle();
         // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
+        await this.account.engines.dms.settle();
         if (!this.#unsettled && [...this.mappings.values()].every((mapping) => mapping.idle())) return;
       }
       const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
@@ -133,20 +145,46 @@ export class Run {
       .catch(() => {})
       .then(async () => {
         this.#unsettled = false;
-        const { engines, door, schedules } = this.account;
+        const { engines, schedules } = this.account;
         await engines.firehose.flush();
-        for (const { name, functionName, roleName, input } of schedules) {
-          const { payload, functionError } = await door.call(roleSession(roleName, 'schedule'), 'lambda', 'Invoke', {
-            FunctionName: functionName,
-            Payload: input,
-          });
-          if (functionError === undefined) continue;
+        for (const schedule of schedules.filter(({ everyMinutes }) => everyMinutes > 1)) {
+          const failure = await this.#runSchedule(schedule);
+          if (failure === undefined) continue;
           this.#unsettled = true;
-          this.options.log(`schedule ${name} failed and will run again: ${payload}`);
+          this.options.log(`schedule ${schedule.name} failed and will run again: ${failure}`);
         }
         if (this.#unsettled && this.#closing === undefined) await delay(200);
       });
     return this.#settling;
+  }
+
+  /** Runs it once; answers why it failed. */
+  async #runSchedule({ functionName, roleName, input }: LocalSchedule): Promise<string | undefined> {
+    const principal = roleSession(roleName, 'schedule');
+    const call = { FunctionName: functionName, Payload: input };
+    const { payload, functionError } = await this.account.door.call(principal, 'lambda', 'Invoke', call);
+    return functionError === undefined ? undefined : payload;
+  }
+
+  /** What is about time itself goes by the clock: heartbeats and watches, every minute. */
+  #keepTime(): void {
+    const minutely = this.account.schedules.filter(({ everyMinutes }) => everyMinutes === 1);
+    const running = new Set<LocalSchedule>();
+    const tick = () => {
+      for (const schedule of minutely) {
+        if (running.has(schedule)) continue;
+        running.add(schedule);
+        this.#runSchedule(schedule)
+          .catch((error) => error.message)
+          .then((failure) => {
+            running.delete(schedule);
+            if (failure !== undefined && this.#closing === undefined)
+              this.options.log(`schedule ${schedule.name} failed: ${failure}`);
+          });
+      }
+    };
+    this.#minute = setInterval(tick, 60_000);
+    tick();
   }
 
   /** What Lambda reports of its event source mappings. */
@@ -165,6 +203,7 @@ export class Run {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       clearInterval(this.#housekeeping);
+      clearInterval(this.#minute);
       await Promise.all([...this.mappings.values()].map((mapping) => mapping.stop()));
       await this.#settling.catch(() => {});
       await this.account.close();
@@ -235,8 +274,11 @@ async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
       if (methods.length === 0) throw new Error(`REST API ${name} has no methods`);
     }
   }
-  const ingestUrl = urls.get('POST /sales');
-  if (ingestUrl === undefined) throw new Error(`the template has no POST /sales: ${[...urls.keys()].join(', ')}`);
+  const urlOf = (route: string): string => {
+    const url = urls.get(route);
+    if (url === undefined) throw new Error(`the template has no ${route}: ${[...urls.keys()].join(', ')}`);
+    return url;
+  };
 
   const readToken = JSON.parse(
     await secretValue(
@@ -245,13 +287,35 @@ async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
     ),
   ).token;
   return {
-    ingestUrl,
+    ingestUrl: urlOf('POST /sales'),
+    badgesUrl: urlOf('GET /badges'),
     warehouseUrl: engines.redshift.warehouseUrl(),
     timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
+    oltp: Object.fromEntries(
+      [...account.sourceDatabases.values()].map(({ databaseName }) => [
+        databaseName,
+        account.postgres.url(databaseName),
+      ]),
+    ),
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
     aws: { endpoint: door.url, region: localRegion, ...administrator },
     control: `${door.url}/_control`,
   };
+}
+
+/** Runs a file of statements, as one, as psql would with --single-transaction. */
+async function runScript({ sourceDatabases, postgres }: LocalAccount, database: string, file: string): Promise<void> {
+  const names = [...sourceDatabases.values()].map(({ databaseName }) => databaseName);
+  if (!names.includes(database)) throw new Error(`--oltp: database '${database}' is unknown: use ${names.join(', ')}`);
+  const client = new Client({ connectionString: postgres.url(database) });
+  await client.connect();
+  try {
+    await client.query(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`--oltp ${database}:${file}: ${(error as Error).message}`);
+  } finally {
+    await client.end();
+  }
 }
 
 function variableOf({ functions }: LocalAccount, room: string, variable: string): string {

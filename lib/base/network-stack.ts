@@ -25,11 +25,12 @@ export interface NetworkStackProps extends StackProps {
 
 /**
  * Private subnets in three zones without a way to the internet, for what insists on a network: Redshift, InfluxDB and its
- * two functions. S3 and DynamoDB are reached by gateway endpoints, Secrets Manager by an interface endpoint; no NAT.
+ * two functions, DMS and the functions that write to the source databases. S3 and DynamoDB are reached by gateway
+ * endpoints, Secrets Manager and Kinesis by interface endpoints; no NAT.
  */
 export class NetworkStack extends Stack {
   readonly vpc: IVpc;
-  /** For functions in the network: they call, nobody calls them. */
+  /** For functions in the network, and for DMS: they call, nobody calls them. */
   readonly functions: ISecurityGroup;
 
   /** Pinned, so that synth needs no account to look the zones up in. */
@@ -57,13 +58,18 @@ export class NetworkStack extends Stack {
         allowAllOutbound: false,
       });
       endpoints.addIngressRule(this.functions, Port.tcp(443), 'functions');
-      new InterfaceVpcEndpoint(this, 'SecretsManager', {
-        vpc: this.vpc,
-        service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-        subnets: { subnets: this.vpc.isolatedSubnets },
-        securityGroups: [endpoints],
-        open: false,
-      });
+      const services = {
+        SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+        Kinesis: InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+      };
+      for (const [name, service] of Object.entries(services))
+        new InterfaceVpcEndpoint(this, name, {
+          vpc: this.vpc,
+          service,
+          subnets: { subnets: this.vpc.isolatedSubnets },
+          securityGroups: [endpoints],
+          open: false,
+        });
     }
   }
 

@@ -15,17 +15,19 @@ export interface TableProps {
   readonly key: Key;
   readonly partitionKey: string;
   readonly sortKey?: string;
+  /** Default: a string. */
+  readonly sortKeyType?: AttributeType;
   /** Attribute with the second (epoch) after which an item may go. */
   readonly expiry?: string;
   readonly indexes?: GlobalSecondaryIndexPropsV2[];
 }
 
-/** A table on demand, with string keys, encrypted under the room's key, restorable to any second of the last 35 days. */
+/** A table on demand, with string keys unless said otherwise, encrypted under the room's key, restorable to any second of the last 35 days. */
 export function table(scope: Construct, id: string, props: TableProps): TableV2 {
-  const { stage, key, partitionKey, sortKey, expiry, indexes } = props;
+  const { stage, key, partitionKey, sortKey, sortKeyType, expiry, indexes } = props;
   return new TableV2(scope, id, {
     partitionKey: { name: partitionKey, type: AttributeType.STRING },
-    ...(sortKey === undefined ? {} : { sortKey: { name: sortKey, type: AttributeType.STRING } }),
+    ...(sortKey === undefined ? {} : { sortKey: { name: sortKey, type: sortKeyType ?? AttributeType.STRING } }),
     ...(expiry === undefined ? {} : { timeToLiveAttribute: expiry }),
     ...(indexes === undefined ? {} : { globalSecondaryIndexes: indexes }),
     billing: Billing.onDemand(),

@@ -93,6 +93,13 @@ const gluePermissions: PermissionRules = {
   ),
 };
 
+const dmsPermissions: PermissionRules = {
+  StartReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StartReplication', resource: ReplicationConfigArn }],
+  StopReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StopReplication', resource: ReplicationConfigArn }],
+  // A list, so it has no resource.
+  DescribeReplications: () => [{ action: 'dms:DescribeReplications', resource: '*' }],
+};
+
 const lambdaPermissions: PermissionRules = {
   Invoke: ({ FunctionName }) => [
     { action: 'lambda:InvokeFunction', resource: arn('lambda', 'function:', FunctionName) },
@@ -114,6 +121,7 @@ const services: ReadonlyMap<string, PermissionRules> = new Map([
   ['redshift-data', redshiftDataPermissions],
   ['redshift-serverless', redshiftServerlessPermissions],
   ['glue', gluePermissions],
+  ['dms', dmsPermissions],
   ['lambda', lambdaPermissions],
   ['execute-api', apiPermissions],
 ]);

@@ -12,6 +12,7 @@ const targets = new Map([
   ['RedshiftData', 'redshift-data'],
   ['RedshiftServerless', 'redshift-serverless'],
   ['AWSGlue', 'glue'],
+  ['AmazonDMSv20160101', 'dms'],
 ]);
 
 /** The service and the operation that a request of an AWS JSON service is for. */

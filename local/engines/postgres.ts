@@ -42,6 +42,13 @@ const settings = {
   synchronous_commit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
+  // For DMS: each replication has a slot and a sender.
+  wal_level: 'logical',
+  max_replication_slots: '20',
+  max_wal_senders: '20',
+  // Statements are counted in the source databases only, which turn it on for themselves (local/resources/rds.ts).
+  shared_preload_libraries: 'pg_stat_statements',
+  'pg_stat_statements.track': 'none',
 };
 
 /** Starts PostgreSQL on a free port of 127.0.0.1, as a user of its own where this process is root. */

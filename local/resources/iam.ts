@@ -7,6 +7,7 @@ export const role: ResourceModel<LocalAccount> = {
   withoutEffect: {
     AssumeRolePolicyDocument: 'the run hands each role to the service that the template names it for',
     Description: 'prose',
+    ManagedPolicyArns: "AWS's own: for what its services do in networks and logs, which are not here",
     Tags: 'nothing reads tags',
     MaxSessionDuration: 'sessions last as long as the run',
   },

@@ -4,6 +4,7 @@ import * as analytics from './analytics';
 import * as apiGateway from './api-gateway';
 import * as cloudwatch from './cloudwatch';
 import { custom } from './custom';
+import * as dms from './dms';
 import * as dynamodb from './dynamodb';
 import * as iam from './iam';
 import * as kinesis from './kinesis';
@@ -11,6 +12,7 @@ import * as kms from './kms';
 import * as lambda from './lambda';
 import * as logs from './logs';
 import { networkModels } from './network';
+import * as rds from './rds';
 import * as s3 from './s3';
 import { schedule } from './schedule';
 import * as secretsManager from './secrets-manager';
@@ -27,6 +29,9 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::ApiGateway::Stage': apiGateway.stage,
   'AWS::CloudWatch::Alarm': cloudwatch.alarm,
   'AWS::CloudWatch::Dashboard': cloudwatch.dashboard,
+  'AWS::DMS::Endpoint': dms.endpoint,
+  'AWS::DMS::ReplicationConfig': dms.replicationConfig,
+  'AWS::DMS::ReplicationSubnetGroup': dms.subnetGroup,
   'AWS::DynamoDB::GlobalTable': dynamodb.table,
   'AWS::Glue::Database': analytics.glueDatabase,
   'AWS::Glue::Table': analytics.glueTable,
@@ -40,6 +45,10 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::Lambda::Permission': lambda.permission,
   'AWS::Logs::LogGroup': logs.logGroup,
   'AWS::Logs::LogStream': logs.logStream,
+  'AWS::RDS::DBCluster': rds.cluster,
+  'AWS::RDS::DBClusterParameterGroup': rds.parameterGroup,
+  'AWS::RDS::DBInstance': rds.instance,
+  'AWS::RDS::DBSubnetGroup': rds.subnetGroup,
   'AWS::RedshiftServerless::Namespace': analytics.redshiftNamespace,
   'AWS::RedshiftServerless::Workgroup': analytics.redshiftWorkgroup,
   'AWS::S3::Bucket': s3.bucket,
@@ -49,6 +58,7 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::SNS::TopicPolicy': sns.topicPolicy,
   'AWS::Scheduler::Schedule': schedule,
   'AWS::SecretsManager::Secret': secretsManager.secret,
+  'AWS::SecretsManager::SecretTargetAttachment': rds.secretAttachment,
   'AWS::Timestream::InfluxDBInstance': analytics.influxDbInstance,
   'Custom::*': custom,
   ...networkModels,

@@ -21,6 +21,7 @@ const services: Readonly<Record<string, string>> = {
   secretsmanager: 'secretsmanager',
   RedshiftData: 'redshift-data',
   RedshiftServerless: 'redshift-serverless',
+  AmazonDMSv20160101: 'dms',
   AWSGlue: 'glue',
   AmazonAthena: 'athena',
 };

@@ -44,7 +44,7 @@ describe('a network of its own', () => {
       'AWS::EC2::Subnet': 3,
       'AWS::EC2::SubnetRouteTableAssociation': 3,
       'AWS::EC2::VPC': 1,
-      'AWS::EC2::VPCEndpoint': 3,
+      'AWS::EC2::VPCEndpoint': 4,
       'AWS::IAM::Policy': 1,
       'AWS::IAM::Role': 1,
       'AWS::KMS::Key': 1,
@@ -79,8 +79,8 @@ describe('a network of its own', () => {
     for (const { Properties } of gateways) expect(Properties.RouteTableIds).toHaveLength(3);
   });
 
-  test('reaches Secrets Manager by its usual name, from the functions only', () => {
-    const [endpoint] = resources(template, 'AWS::EC2::VPCEndpoint').filter(
+  test('reaches Secrets Manager and Kinesis by their usual names, from the functions and DMS only', () => {
+    const [endpoint, kinesis] = resources(template, 'AWS::EC2::VPCEndpoint').filter(
       ({ Properties }) => Properties.VpcEndpointType === 'Interface',
     );
     const groups = template.findResources('AWS::EC2::SecurityGroup');
@@ -93,6 +93,10 @@ describe('a network of its own', () => {
       SecurityGroupIds: [{ 'Fn::GetAtt': [endpoints, 'GroupId'] }],
     });
     expect(endpoint.Properties.SubnetIds).toHaveLength(3);
+    expect(kinesis.Properties).toEqual({
+      ...endpoint.Properties,
+      ServiceName: 'com.amazonaws.eu-west-1.kinesis-streams',
+    });
     const [ingress] = resources(template, 'AWS::EC2::SecurityGroupIngress');
     expect(ingress.Properties).toMatchObject({
       GroupId: { 'Fn::GetAtt': [endpoints, 'GroupId'] },
@@ -132,13 +136,13 @@ describe('a network that exists', () => {
     createEndpoints: true,
   };
 
-  test('is given the endpoint that it lacks, in its own subnets', () => {
+  test('is given the endpoints that it lacks, in its own subnets', () => {
     const { template, network } = synthesize({ network: existing });
 
     expect(countsOf(template)).toEqual({
       'AWS::EC2::SecurityGroup': 2,
       'AWS::EC2::SecurityGroupIngress': 1,
-      'AWS::EC2::VPCEndpoint': 1,
+      'AWS::EC2::VPCEndpoint': 2,
     });
     expect(resources(template, 'AWS::EC2::VPCEndpoint')[0].Properties).toMatchObject({
       VpcId: 'vpc-1',

@@ -1,4 +1,5 @@
 import { Agent } from 'node:https';
+import { DatabaseMigrationServiceClient } from '@aws-sdk/client-database-migration-service';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { FirehoseClient } from '@aws-sdk/client-firehose';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
@@ -25,6 +26,8 @@ function connection() {
   };
 }
 
+export const databaseMigrationServiceClient = (): DatabaseMigrationServiceClient =>
+  new DatabaseMigrationServiceClient(connection());
 export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(connection());
 export const kinesisClient = (): KinesisClient => new KinesisClient(connection());
 export const kmsClient = (): KMSClient => new KMSClient(connection());

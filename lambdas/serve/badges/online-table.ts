@@ -1,0 +1,115 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  UpdateItemCommand,
+  type UpdateItemCommandInput,
+} from '@aws-sdk/client-dynamodb';
+import { inChunks, readItems, whileInConflict, writeVersions } from './dynamo-calls';
+import type { OnlineItem } from './features';
+import { attributeOf, attributesOf, type Item } from './item-values';
+
+/** An item to bring to its row's position. */
+export interface OnlineWrite {
+  readonly item: OnlineItem;
+  /** The position that the item probably has: a guess that fails costs a call, nothing else. Undefined: no item. */
+  readonly expected: string | undefined;
+  /** Second of its end, or null to take one away; absent: as it is, where the guess holds. */
+  readonly expiresAt?: number | null;
+}
+
+/** The items that lookups read. */
+export class OnlineTable {
+  constructor(
+    readonly dynamoDb: DynamoDBClient,
+    readonly tableName: string,
+  ) {}
+
+  async read(pks: readonly string[]): Promise<Map<string, Item>> {
+    const items = await readItems(
+      this.dynamoDb,
+      this.tableName,
+      pks.map((pk) => ({ pk: { S: pk } })),
+    );
+    return new Map(items.map((item) => [item.pk!.S!, item]));
+  }
+
+  /**
+   * Brings items to their positions or finds them at later ones. An item at the same position is written again: what a
+   * crash left out is made up for by a redelivery, or by the row's next change.
+   */
+  async settle(writes: readonly OnlineWrite[]): Promise<void> {
+    const failed = await writeVersions(this.dynamoDb, this.tableName, writes.map(versioned));
+    await inChunks([...failed], 1, async ([index]) => this.#settleOne(writes[index!]!));
+  }
+
+  async #settleOne({ item, expiresAt = null }: OnlineWrite): Promise<void> {
+    try {
+      // What the item is now is not known: it may be the tombstone of a row that has come back, so its end goes.
+      await this.update(item.pk, attributesFor(item, expiresAt), {
+        condition: 'attribute_not_exists(#position) OR #position <= :position',
+      });
+    } catch (error) {
+      // The item is newer.
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    }
+  }
+
+  /** Writes one item if it is still as it was read; false when it is not. */
+  async writeVersion({ item, expected, expiresAt }: OnlineWrite, more: Item = {}): Promise<boolean> {
+    const attributes = { ...attributesFor(item, expiresAt), ...more };
+    try {
+      await this.update(item.pk, attributes, {
+        condition: expected === undefined ? 'attribute_not_exists(#position)' : '#position = :expected',
+        ...(expected === undefined ? {} : { values: { ':expected': { S: expected } } }),
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+
+  /** Sets attributes of an item, made if there is none. The condition may speak of `#position`. */
+  async update(
+    pk: string,
+    attributes: Item,
+    { condition, values = {} }: { condition: string; values?: Item },
+  ): Promise<void> {
+    const update = updateOf(this.tableName, pk, attributes);
+    const input: UpdateItemCommandInput = {
+      ...update,
+      ConditionExpression: condition,
+      ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ...values },
+    };
+    await whileInConflict(() => this.dynamoDb.send(new UpdateItemCommand(input)));
+  }
+}
+
+/** An update that sets each attribute under a name and a value of its own name. */
+export function updateOf(tableName: string, pk: string, attributes: Item) {
+  const names = Object.keys(attributes);
+  return {
+    TableName: tableName,
+    Key: { pk: { S: pk } },
+    UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+    ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(names.map((name) => [`:${name}`, attributes[name]!])) as Item,
+  };
+}
+
+export function attributesFor({ position, committedAt, features }: OnlineItem, expiresAt?: number | null): Item {
+  return {
+    ...attributesOf(features),
+    committedAt: attributeOf(committedAt),
+    ...(expiresAt === undefined ? {} : { expiresAt: attributeOf(expiresAt) }),
+    position: { S: position },
+  };
+}
+
+function versioned({ item, expected, expiresAt }: OnlineWrite) {
+  return {
+    key: { pk: { S: item.pk } },
+    expected: expected === undefined ? undefined : { position: { S: expected } },
+    attributes: attributesFor(item, expiresAt),
+  };
+}

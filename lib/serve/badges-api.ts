@@ -1,0 +1,150 @@
+import { CfnOutput, Duration } from 'aws-cdk-lib';
+import {
+  AccessLogField,
+  AccessLogFormat,
+  AuthorizationType,
+  EndpointType,
+  LambdaIntegration,
+  LogGroupLogDestination,
+  MethodLoggingLevel,
+  ResponseType,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { removalOf } from '../base/encryption-key';
+import { NodeFunction } from '../base/node-function';
+import type { Signal } from '../base/signal';
+import { businessMetric } from '../base/stream-consumer';
+import type { Stage } from '../stages';
+
+export interface BadgesApiProps {
+  readonly stage: Stage;
+  readonly key: Key;
+  /** What lookups read, and all that they read. */
+  readonly online: TableV2;
+}
+
+/**
+ * Answers product pages: `GET /v1/badges`, for callers with a role that may invoke it. The role by which API Gateway
+ * writes access logs is the account's, and the Cardholder stack has it: deploy that one before.
+ */
+export class BadgesApi extends Construct {
+  readonly lookup: NodeFunction;
+  readonly api: RestApi;
+  readonly signals: readonly Signal[];
+
+  constructor(scope: Construct, id: string, { stage, key, online }: BadgesApiProps) {
+    super(scope, id);
+    this.lookup = new NodeFunction(this, 'Lookup', {
+      stage,
+      directory: 'serve/badges/lookup',
+      description: 'Answers which items can be promised for the same day',
+      key,
+      // More than the two seconds within which the table answers or is given up.
+      timeout: Duration.seconds(5),
+      memoryMebibytes: 1_024,
+    })
+      .uses(online, 'ONLINE_TABLE_NAME', ['BatchGetItem'])
+      .environment('BADGE_POLICY', JSON.stringify(stage.badges.policy));
+    this.api = this.#api(stage, key);
+    new CfnOutput(this, 'Url', { value: this.api.urlForPath('/badges') });
+    this.signals = this.#signals();
+  }
+
+  #api(stage: Stage, key: Key): RestApi {
+    const accessLog = new LogGroup(this, 'AccessLog', {
+      retention: stage.logRetentionDays as RetentionDays,
+      encryptionKey: key,
+      removalPolicy: removalOf(stage),
+    });
+    const api = new RestApi(this, 'Api', {
+      restApiName: `Tillstream-${stage.name}-Badges`,
+      description: 'Answers which items can be promised for the same day',
+      endpointTypes: [EndpointType.REGIONAL],
+      cloudWatchRole: false,
+      deployOptions: {
+        stageName: 'v1',
+        throttlingRateLimit: stage.badges.requestsPerSecond,
+        throttlingBurstLimit: stage.badges.burst,
+        accessLogDestination: new LogGroupLogDestination(accessLog),
+        accessLogFormat: accessLogFormat(),
+        loggingLevel: MethodLoggingLevel.OFF,
+        dataTraceEnabled: false,
+        metricsEnabled: true,
+      },
+      defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
+    });
+    api.root
+      .addResource('badges')
+      .addMethod('GET', new LambdaIntegration(this.lookup.function, { allowTestInvoke: false, proxy: true }));
+
+    const answer = (type: ResponseType, statusCode: string, code: string, message: string) =>
+      api.addGatewayResponse(code, {
+        type,
+        statusCode,
+        responseHeaders: { 'Retry-After': "'1'" },
+        templates: { 'application/json': JSON.stringify({ code, message }) },
+      });
+    answer(ResponseType.THROTTLED, '429', 'throttled', 'more requests than this stage takes: ask again, later');
+    answer(ResponseType.INTEGRATION_FAILURE, '503', 'unavailable', 'the lookup did not answer: ask again');
+    answer(ResponseType.INTEGRATION_TIMEOUT, '503', 'timeout', 'the lookup took too long: ask again');
+    return api;
+  }
+
+  #signals(): Signal[] {
+    const period = Duration.minutes(5);
+    const dark = 'product pages get no answer and show no badge';
+    return [
+      {
+        name: 'BadgeServerErrors',
+        metric: this.api.metricServerError({ period, statistic: Stats.SUM }),
+        threshold: 0,
+        periods: 2,
+        impact: dark,
+      },
+      {
+        name: 'BadgeLookupErrors',
+        metric: this.lookup.function.metricErrors({ period }),
+        threshold: 0,
+        periods: 2,
+        impact: dark,
+      },
+      {
+        name: 'BadgeLookupThrottles',
+        metric: this.lookup.function.metricThrottles({ period }),
+        threshold: 0,
+        periods: 2,
+        impact: dark,
+      },
+      {
+        name: 'BadgeAnswersStale',
+        metric: businessMetric(this.lookup, 'StaleAnswers'),
+        threshold: 0,
+        periods: 2,
+        impact: 'items that are in stock show no badge, since what is known of them is too old',
+      },
+    ];
+  }
+}
+
+/** Who, when, what came of it; not which items: the query says what a shop's visitors look at. */
+function accessLogFormat(): AccessLogFormat {
+  return AccessLogFormat.custom(
+    JSON.stringify({
+      requestId: AccessLogField.contextRequestId(),
+      time: AccessLogField.contextRequestTime(),
+      caller: AccessLogField.contextIdentityUserArn(),
+      sourceIp: AccessLogField.contextIdentitySourceIp(),
+      method: AccessLogField.contextHttpMethod(),
+      resource: AccessLogField.contextResourcePath(),
+      status: AccessLogField.contextStatus(),
+      latencyMs: AccessLogField.contextResponseLatency(),
+      integrationStatus: AccessLogField.contextIntegrationStatus(),
+      errorType: AccessLogField.contextErrorResponseType(),
+    }),
+  );
+}

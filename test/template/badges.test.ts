@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
+import { EncryptionKey } from '../../lib/base/encryption-key';
+import { stream } from '../../lib/base/stream';
+import { table } from '../../lib/base/table';
+import { BadgesStack } from '../../lib/serve/badges-stack';
+import { stageNamed } from '../../lib/stages';
+
+const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
+const stage = stageNamed('prod');
+let template: Template;
+let stack: BadgesStack;
+beforeAll(() => {
+  const app = new App({
+    outdir,
+    analyticsReporting: false,
+    treeMetadata: false,
+    builtinCloudFormationValidation: false,
+  });
+  const env = { region: stage.region };
+  const before = new Stack(app, 'Before', { env });
+  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const epochs = table(before, 'Epochs', {
+    stage,
+    key,
+    partitionKey: 'database',
+    sortKey: 'epoch',
+    sortKeyType: AttributeType.NUMBER,
+  });
+  stack = new BadgesStack(app, 'Badges', { stage, env, changes: stream(before, 'Changes', { stage, key }), epochs });
+  template = Template.fromStack(stack);
+});
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+const functionWith = (description: RegExp): any =>
+  Object.values<any>(template.findResources('AWS::Lambda::Function')).find(({ Properties }) =>
+    description.test(Properties.Description),
+  ).Properties;
+
+test('items and tombstones go by themselves, by one attribute in both tables', () => {
+  const tables = Object.values<any>(template.findResources('AWS::DynamoDB::GlobalTable'));
+
+  expect(tables.map(({ Properties }) => Properties.KeySchema.map(({ AttributeName }: any) => AttributeName))).toEqual([
+    ['pk', 'sk'],
+    ['pk'],
+  ]);
+  for (const { Properties } of tables)
+    expect(Properties.TimeToLiveSpecification).toEqual({ AttributeName: 'expiresAt', Enabled: true });
+});
+
+test('tombstones outlive the stream and the redrive', () => {
+  for (const description of [/^Brings/, /^Sweeps/]) {
+    const days = Number(functionWith(description).Environment.Variables.TOMBSTONE_DAYS);
+
+    expect(days).toBeGreaterThan(stage.streams.retentionHours / 24 + stage.redriveDays);
+  }
+});
+
+test('a change waits for no other, and no record is skipped but at the end of the retention', () => {
+  template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+    MaximumBatchingWindowInSeconds: 0,
+    MaximumRetryAttempts: -1,
+    ParallelizationFactor: 1,
+    StartingPosition: 'TRIM_HORIZON',
+  });
+});
+
+test('only the sweep scans, and it only reads what was given up', () => {
+  const statements = Object.values<any>(template.findResources('AWS::IAM::Policy')).map(({ Properties }) =>
+    Properties.PolicyDocument.Statement.flatMap(({ Action }: any) => Action),
+  );
+
+  const scanning = statements.filter((actions) => actions.includes('dynamodb:Scan'));
+  expect(scanning).toHaveLength(1);
+  expect(scanning[0]).toContain('s3:ListBucket');
+  expect(scanning[0]).not.toContain('s3:PutObject');
+  expect(statements.flat().filter((action) => action.endsWith('*'))).toEqual([]);
+});
+
+test('an age that nobody reports is an alarm', () => {
+  const age = stack.signals.find(({ name }) => name === 'FeatureAge')!;
+
+  expect(age.missing).toBe('bad');
+  expect(age.threshold).toBeLessThan(stage.badges.policy.maximumAgeSeconds);
+});
