@@ -66,10 +66,19 @@ async function attempt(work: () => unknown): Promise<HttpAnswer> {
 }
 
 function bodyOf({ body }: HttpRequest): Record<string, unknown> {
-  const value: unknown = JSON.parse(body.toString('utf8'));
+  const value: unknown = parsed(body);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error('the body must be a JSON object');
   return value as Record<string, unknown>;
+}
+
+/** Undefined when it is no JSON. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A function by its name, which CloudFormation makes long, or by a part that only one has: `Refine-Dedup`. */

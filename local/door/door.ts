@@ -175,7 +175,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 
   function answer(request: HttpRequest): Promise<HttpAnswer> {
     if (request.headers['x-amz-target'] !== undefined) return answerJson(request);
-    if (request.path.startsWith(controlPath)) return control(request, { faults, meter, kill, functions });
+    if (`${request.path}/`.startsWith(controlPath)) return control(request, { faults, meter, kill, functions });
     if (influx !== undefined && isInflux(request)) return answerInflux(request, influx);
     return isLambda(request) ? answerLambda(request) : answerS3(request);
   }
