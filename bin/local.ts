@@ -1,55 +1,66 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { reportOf, storeTotals } from '../local/report';
+import { type Options, readOptions, UsageError, usage } from '../local/options';
+import { reportOf, settledIn, storeTotals } from '../local/report';
 import { Run } from '../local/run';
 import { Sender } from '../local/sender';
 import { LiveSummary, liveLines, reportLines } from '../local/summary';
 
-const usage = `npm start                       the platform on this machine, with real sales coming in, until Ctrl-C
-npm start -- --once --input FILE [--input FILE] [--report FILE]
-                                sends each line (one event as JSON; .gz too), waits for all stores, reports, ends
-npm start -- --idle             boots and waits for your own calls (see <state>/endpoints.json)
-
-  --state DIR   where everything lies, left there afterwards; default .local
-  --keep        goes on with what an earlier run left, instead of empty stores
-  --oltp DATABASE:FILE.sql
-                runs the statements in the database inventory or orders, once all is up
-  --rate N      events a second in the demonstration; default 40`;
-
 const demonstration = join('demo', 'sales.ndjson.gz');
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const options = readOptions();
+  if (options === undefined) {
+    console.log(usage);
+    return 0;
+  }
+  // Whoever read our output may have gone: `npm start -- --once ... | head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)
     process.on(signal, () => {
       // A second Ctrl-C does not wait.
-      if (stop.signal.aborted) process.exit(130);
-      console.error('\nstopping');
-      stop.abort();
+      if (stop.signal.aborted) process.exit(code);
+      process.stderr.write('\nstopping\n');
+      stop.abort(new Stopped(code));
     });
+  try {
+    return await start(options, stop.signal);
+  } catch (error) {
+    // Whatever failed since may have failed because of it.
+    if (stop.signal.aborted) return (stop.signal.reason as Stopped).code;
+    throw error;
+  }
+}
 
+async function start(options: Options, signal: AbortSignal): Promise<number> {
   const started = performance.now();
+  const summary = new LiveSummary(process.stdout);
   const run = await Run.start({
     directory: options.state,
     keep: options.keep,
     oltp: options.oltp,
-    log: (message) => console.error(message),
+    log: (message) => summary.print(message),
     onProgress: bootProgress(),
+    signal,
   });
-  const boot = seconds(started);
-  console.log(`up in ${boot} s`);
-  const { oltp, aws, ...endpoints } = run.endpoints;
-  for (const [name, url] of Object.entries({ ...endpoints, ...oltp, aws: aws.endpoint }))
-    console.log(`  ${name.padEnd(14)}${url}`);
-  console.log(`  all of them   ${join(options.state, 'endpoints.json')}`);
-
   try {
-    if (options.once) await once(run, options, boot, stop.signal);
-    else if (options.idle) await new Promise((stopped) => stop.signal.addEventListener('abort', stopped));
-    else await demonstrate(run, options, stop.signal);
+    const boot = seconds(started);
+    console.log(`up in ${boot} s`);
+    const { oltp, aws, ...endpoints } = run.endpoints;
+    for (const [name, url] of Object.entries({ ...endpoints, ...oltp, aws: aws.endpoint }))
+      console.log(`  ${name.padEnd(14)}${url}`);
+    console.log(`  all of them   ${join(options.state, 'endpoints.json')}`);
+
+    if (options.mode === 'once') await once(run, options, boot, signal);
+    else if (options.mode === 'idle') await idle(run, summary, signal);
+    else await demonstrate(run, options, summary, signal);
+    return 0;
   } finally {
     await run.close();
   }
@@ -62,92 +73,75 @@ async function once(run: Run, options: Options, boot: number, signal: AbortSigna
     () => console.error(`  sent ${sender.totals.received}, accepted ${sender.totals.accepted}`),
     5_000,
   );
-  const started = performance.now();
-  for (const file of options.input) await sender.sendFile(file);
-  clearInterval(live);
-  const ingest = seconds(started);
-  if (signal.aborted) return;
+  try {
+    // An earlier run may have left sales that were not yet read.
+    await run.drain(signal);
+    const before = await settledIn(run);
+    const started = performance.now();
+    for (const file of options.input) await sender.sendFile(file);
+    const ingest = seconds(started);
 
-  const sent = performance.now();
-  await run.drain();
-  const report = await reportOf(run, sender, { boot, ingest, drain: seconds(sent) });
-  if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
-  for (const line of reportLines(report)) console.log(line);
+    const sent = performance.now();
+    await run.drain(signal);
+    const report = await reportOf(run, sender, { boot, ingest, drain: seconds(sent) }, before, signal);
+    signal.throwIfAborted();
+    if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
+    for (const line of reportLines(report)) console.log(line);
+  } finally {
+    clearInterval(live);
+  }
 }
 
-async function demonstrate(run: Run, options: Options, signal: AbortSignal): Promise<void> {
+/** Waits, and says so when something does not get on. */
+async function idle(run: Run, summary: LiveSummary, signal: AbortSignal): Promise<void> {
+  let told: ReadonlyMap<string, string> = new Map();
+  console.log('waiting for your calls; Ctrl-C ends');
+  while (!signal.aborted) {
+    const problems = run.problems();
+    for (const [name, problem] of problems) if (told.get(name) !== problem) summary.print(`${name}: ${problem}`);
+    told = problems;
+    await delay(1_000, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function demonstrate(run: Run, options: Options, summary: LiveSummary, signal: AbortSignal): Promise<void> {
   const { ingestUrl, aws } = run.endpoints;
   const { rate } = options;
   const sender = new Sender({ ingestUrl, keys: aws, batchSize: Math.ceil(rate / 4), concurrency: 2, rate, signal });
   const files = options.input.length > 0 ? options.input : [demonstration];
   console.log(`sending ${files.join(', ')} at ${rate} events a second; Ctrl-C ends\n`);
   const started = performance.now();
+  const outcome: { finished?: true; failure?: Error } = {};
   const sending = (async () => {
     for (const file of files) await sender.sendFile(file);
-  })();
+  })().then(
+    () => Object.assign(outcome, { finished: true }),
+    (failure: Error) => Object.assign(outcome, { failure }),
+  );
+  const draw = async () =>
+    summary.draw(liveLines(run, sender.totals, await storeTotals(run), (performance.now() - started) / 1_000));
 
-  const summary = new LiveSummary(process.stdout);
-  let finished = false;
-  void sending.finally(() => {
-    finished = true;
-  });
   let settled = false;
   while (!signal.aborted) {
-    if (!settled || process.stdout.isTTY)
-      summary.draw(liveLines(run, sender.totals, await storeTotals(run), seconds(started)));
+    const { finished, failure } = outcome;
+    if (failure !== undefined) throw failure;
+    if (!settled || process.stdout.isTTY) await draw();
     if (finished && !settled) {
-      await sending;
-      await run.drain();
+      await run.drain(signal);
       settled = true;
-      summary.draw(liveLines(run, sender.totals, await storeTotals(run), seconds(started)));
-      console.log('everything has been sent and absorbed; the platform stays up until Ctrl-C');
+      await draw();
+      summary.print('everything has been sent and absorbed; the platform stays up until Ctrl-C');
     }
     await delay(process.stdout.isTTY ? 1_000 : 5_000, undefined, { signal }).catch(() => {});
   }
   await sending;
 }
 
-interface Options {
-  readonly input: readonly string[];
-  readonly once: boolean;
-  readonly idle: boolean;
-  readonly keep: boolean;
-  readonly state: string;
-  readonly rate: number;
-  readonly report: string | undefined;
-  readonly oltp: readonly { readonly database: string; readonly file: string }[];
-}
-
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      input: { type: 'string', multiple: true, default: [] },
-      once: { type: 'boolean', default: false },
-      idle: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      state: { type: 'string', default: '.local' },
-      rate: { type: 'string', default: '40' },
-      report: { type: 'string' },
-      oltp: { type: 'string', multiple: true, default: [] },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    process.exit(0);
+/** It was told to end. */
+class Stopped extends Error {
+  constructor(readonly code: number) {
+    super('stopped');
   }
-  const rate = Number(values.rate);
-  if (!(rate > 0)) throw new Error(`--rate: got '${values.rate}', allowed: a number above 0`);
-  if (values.once && values.input.length === 0) throw new Error('--once needs at least one --input FILE');
-  for (const file of values.input) if (!existsSync(file)) throw new Error(`--input: there is no file '${file}'`);
-  const oltp = values.oltp.map((script) => {
-    const [, database, file] = /^([^:]+):(.+)$/.exec(script) ?? [];
-    if (database === undefined || file === undefined)
-      throw new Error(`--oltp: got '${script}', allowed: DATABASE:FILE.sql`);
-    if (!existsSync(file)) throw new Error(`--oltp: there is no file '${file}'`);
-    return { database, file };
-  });
-  return { ...values, rate, report: values.report, oltp };
 }
 
 /** One line that moves, on a terminal; a few lines elsewhere. */
@@ -155,7 +149,8 @@ function bootProgress(): (done: number, total: number, what: string) => void {
   let shown = -1;
   return (done, total, what) => {
     if (process.stderr.isTTY) {
-      process.stderr.write(`\r\u001b[2Kbooting ${done}/${total} ${what}${done === total ? '\r\u001b[2K' : ''}`);
+      const line = `booting ${done}/${total} ${what}`.slice(0, (process.stderr.columns ?? 100) - 1);
+      process.stderr.write(`\r\u001b[2K${done === total ? '' : line}`);
       return;
     }
     const quarter = Math.floor((4 * done) / total);
@@ -168,7 +163,12 @@ function seconds(since: number): number {
   return Math.round((performance.now() - since) / 10) / 100;
 }
 
-main().catch((error: Error) => {
-  console.error(error.message);
-  process.exit(1);
-});
+main().then(
+  // Functions may have left sockets and timers behind, which nothing waits for.
+  (code) => process.exit(code),
+  (error: Error) => {
+    if (error instanceof UsageError) console.error(`${error.message} (npm start -- --help says more)`);
+    else console.error(error.message);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  },
+);

@@ -111,12 +111,14 @@ export interface AccountOptions {
   /** Where everything lies. */
   readonly directory: string;
   readonly assetFolder: (code: { readonly S3Key?: string }) => string;
+  /** The built worker in which functions run. */
+  readonly workerFile: string;
   /** Told what a person may want to know. */
   readonly log: (message: string) => void;
 }
 
 /** Opens the engines on the state folder, side by side, and the door in front of them. */
-export async function openAccount({ directory, assetFolder, log }: AccountOptions): Promise<LocalAccount> {
+export async function openAccount({ directory, assetFolder, workerFile, log }: AccountOptions): Promise<LocalAccount> {
   const folder = (name: string) => {
     const path = join(directory, name);
     mkdirSync(path, { recursive: true });
@@ -128,7 +130,7 @@ export async function openAccount({ directory, assetFolder, log }: AccountOption
   const encryptedWith = new Map<string, string>();
   const functions = new Map<string, LocalFunction>();
   const functionHost = new FunctionHost({
-    workerFile: join(process.cwd(), 'build', 'local', 'lambda', 'function-worker.js'),
+    workerFile,
     onLog: (_, line) => alarms.recordLine(line),
     onMetric: (FunctionName, metric, value) => alarms.record('AWS/Lambda', metric, { FunctionName }, value),
   });

@@ -12,14 +12,18 @@ export function cardNumbersIn(text: string, known: ReadonlySet<string>): Finding
   return new CardNumberSearch(known).formsIn(text);
 }
 
-/** Scans pieces of content as they come. */
+/** Scans pieces of content as they come. Throws once it is told to stop. */
 export async function scanContents(
   contents: AsyncIterable<{ readonly where: string; readonly text: string }>,
   known: ReadonlySet<string>,
+  signal?: AbortSignal,
 ): Promise<Finding[]> {
   const search = new CardNumberSearch(known);
   const findings: Finding[] = [];
-  for await (const { where, text } of contents) for (const form of search.formsIn(text)) findings.push({ where, form });
+  for await (const { where, text } of contents) {
+    signal?.throwIfAborted();
+    for (const form of search.formsIn(text)) findings.push({ where, form });
+  }
   return findings;
 }
 

@@ -37,27 +37,51 @@ export async function storeTotals(run: Run): Promise<Report['stores']> {
   return { merchandising, finance, lake, inventory };
 }
 
+/** What dedup has claimed and held, and how much else is held. */
+export interface Settled {
+  readonly claims: number;
+  readonly conflicts: number;
+  readonly held: number;
+}
+
 /** Call after draining. */
-export async function reportOf(run: Run, sender: Sender, seconds: Report['seconds']): Promise<Report> {
+export async function settledIn(run: Run): Promise<Settled> {
+  const objects = await heldObjects(run);
+  const conflicts = objects.filter(({ key }) => key.startsWith('conflicts/')).length;
+  const claims = await countItems(run, run.valueOf('Refine', 'CLAIMS_TABLE_NAME'));
+  return { claims, conflicts, held: objects.length - conflicts };
+}
+
+/**
+ * Call after draining. What was `before`, kept from earlier runs, does not count as dedup's work of this one; the stores
+ * and the vault answer for all they hold.
+ */
+export async function reportOf(
+  run: Run,
+  sender: Sender,
+  seconds: Report['seconds'],
+  before: Settled,
+  signal?: AbortSignal,
+): Promise<Report> {
   const { account } = run;
   const metered = account.door.meter.snapshot();
   const stores = await storeTotals(run);
-  const unique = await countItems(run, run.valueOf('Refine', 'CLAIMS_TABLE_NAME'));
-  const objects = await heldObjects(run);
-  const conflicts = objects.filter(({ key }) => key.startsWith('conflicts/')).length;
-  const findings = await scanForCardNumbers(run, sender.cardNumbers);
+  const { claims, conflicts: allConflicts, held } = await settledIn(run);
+  const unique = claims - before.claims;
+  const conflicts = allConflicts - before.conflicts;
+  const findings = await scanForCardNumbers(run, sender.cardNumbers, signal);
   const { totals } = sender;
   return {
     ingest: totals,
     dedup: { unique, duplicates: totals.accepted - unique - conflicts, conflicts },
     stores,
-    vault: { cards: await countItems(run, run.valueOf('Cardholder', 'VAULT_TABLE_NAME'), 'card#') },
+    vault: { cards: await countCards(run) },
     cardNumbersOutsideVault: findings.length,
     cardNumberFindings: findings.slice(0, 20),
-    held: objects.length - conflicts,
+    held,
     calls: metered.calls.functions,
     billed: metered.billed,
-    salesPerSecond: Math.round(unique / (seconds.ingest + seconds.drain)),
+    salesPerSecond: Math.round(unique / Math.max(seconds.ingest + seconds.drain, 0.01)),
     seconds,
   };
 }
@@ -83,6 +107,15 @@ async function heldObjects({ account }: Run): Promise<{ readonly bucket: string;
   return found;
 }
 
+/** A card has an item under each version of the index key while that is changed: those of the one that answers count. */
+async function countCards(run: Run): Promise<number> {
+  const TableName = run.valueOf('Cardholder', 'VAULT_TABLE_NAME');
+  const { Item } = await run.account.engines.dynamodb.call('GetItem', { TableName, Key: { pk: { S: 'keyset' } } });
+  // While it is `dual`, cards are copied to the next version one by one; the old one has them all.
+  const version = Item.phase.S === 'new' ? Item.nextIndex.N : Item.index.N;
+  return countItems(run, TableName, `card#${version}#`);
+}
+
 async function countItems({ account }: Run, TableName: string, prefix = ''): Promise<number> {
   let count = 0;
   let ExclusiveStartKey: object | undefined;
@@ -102,7 +135,11 @@ async function countItems({ account }: Run, TableName: string, prefix = ''): Pro
  * that were sent. A control number is planted first, in every form, in a file and in an engine: unless each of them is
  * found, the scan is blind and fails.
  */
-async function scanForCardNumbers(run: Run, sent: ReadonlySet<string>): Promise<Finding[]> {
+export async function scanForCardNumbers(
+  run: Run,
+  sent: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<Finding[]> {
   const { engines, directory } = run.account;
   const control = '4000000000000002';
   const known = new Set([...sent, control]);
@@ -113,7 +150,9 @@ async function scanForCardNumbers(run: Run, sent: ReadonlySet<string>): Promise<
 
   const Bucket = 'tillstream-scan-control';
   const planted = join(directory, 'scan-control.txt');
-  await engines.s3.call('CreateBucket', { Bucket });
+  // It stays, empty, for the next run that keeps the folder.
+  const { Buckets } = await engines.s3.call('ListBuckets', {});
+  if (!Buckets.some(({ Name }: { Name: string }) => Name === Bucket)) await engines.s3.call('CreateBucket', { Bucket });
   await engines.s3.call('PutObject', { Bucket, Key: 'control', Body: Buffer.from(controls.join('\n')) });
   writeFileSync(planted, controls.join('\n'));
   const findings: Finding[] = [];
@@ -129,8 +168,8 @@ async function scanForCardNumbers(run: Run, sent: ReadonlySet<string>): Promise<
       engines.redshift.data,
       engines.influxdb,
     ];
-    for (const engine of all) findings.push(...(await scanContents(engine.contents(), known)));
-    findings.push(...(await scanContents(filesBelow(directory), known)));
+    for (const engine of all) findings.push(...(await scanContents(engine.contents(), known, signal)));
+    findings.push(...(await scanContents(filesBelow(directory), known, signal)));
   } finally {
     rmSync(planted, { force: true });
     await engines.s3.call('DeleteObject', { Bucket, Key: 'control' });

@@ -1,34 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type LocalAccount, type LocalSchedule, openAccount } from './account';
-import type { AccessKeys } from './door/door';
 import { roleSession } from './door/principal';
+import { type Endpoints, openEndpoints, secretValue, variableOf } from './endpoints';
 import { localAccount, localRegion } from './engines/engine';
 import { type EventSourceMapping, startEventSourceMapping } from './lambda/event-source-mapping';
 import { models } from './resources/models';
-import { openStateFolder } from './state-folder';
+import { openStateFolder, type StateFolder } from './state-folder';
 import { synthesizeLocalStage } from './synthesize';
 import { provision } from './template/provisioner';
-
-/** Where everything is while it runs; written to `endpoints.json` in the state folder. */
-export interface Endpoints {
-  /** POST sales here, signed for `execute-api`. */
-  readonly ingestUrl: string;
-  /** GET badges here, signed for `execute-api`: append `?sku=A&fc=FC1`. */
-  readonly badgesUrl: string;
-  /** PostgreSQL URL of the ledger. */
-  readonly warehouseUrl: string;
-  /** InfluxQL: append `&q=SELECT ...`. */
-  readonly timeseriesUrl: string;
-  readonly lakeDir: string;
-  /** PostgreSQL URLs of the source databases, as the superuser. */
-  readonly oltp: Readonly<Record<string, string>>;
-  readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
-  /** Kill functions and inject faults: POST `<control>/faults`. */
-  readonly control: string;
-}
 
 export interface RunOptions {
   readonly directory: string;
@@ -37,6 +19,8 @@ export interface RunOptions {
   readonly oltp?: readonly { readonly database: string; readonly file: string }[];
   readonly log: (message: string) => void;
   readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Ends the boot, too. */
+  readonly signal?: AbortSignal;
 }
 
 /** The platform, running on this machine. */
@@ -46,24 +30,39 @@ export class Run {
   #housekeeping: NodeJS.Timeout | undefined;
   #minute: NodeJS.Timeout | undefined;
   #unsettled = false;
+  readonly #failedSchedules = new Map<string, string>();
 
   private constructor(
     readonly account: LocalAccount,
     readonly endpoints: Endpoints,
     readonly mappings: ReadonlyMap<string, EventSourceMapping>,
-    private readonly options: RunOptions,
-    private readonly removeAssembly: () => void,
+    private readonly state: StateFolder,
   ) {}
 
   /** Synthesizes the local stage, makes what it says, and starts reading the streams. */
   static async start(options: RunOptions): Promise<Run> {
-    const { directory, keep, log, onProgress } = options;
-    const state = openStateFolder(directory, keep);
-    const synthesized = synthesizeLocalStage();
-    const account = await openAccount({ directory: state.path, assetFolder: synthesized.assetFolder, log });
+    const state = openStateFolder(options.directory, options.keep);
+    try {
+      return await Run.#startIn(state, options);
+    } catch (error) {
+      state.release();
+      throw error;
+    }
+  }
+
+  static async #startIn(state: StateFolder, options: RunOptions): Promise<Run> {
+    const { log, onProgress, signal } = options;
+    const endpointsFile = join(state.path, 'endpoints.json');
+    // Of a run that was killed: nothing is there any more.
+    rmSync(endpointsFile, { force: true });
+    const { stacks, assetFolder } = synthesizeLocalStage(join(state.path, 'assembly'));
+    // Functions start at any time, also while another run is being built.
+    const workerFile = join(state.path, 'assembly', 'function-worker.js');
+    copyFileSync(join('build', 'local', 'lambda', 'function-worker.js'), workerFile);
+    const account = await openAccount({ directory: state.path, assetFolder, workerFile, log });
     try {
       const { created } = await provision({
-        stacks: synthesized.stacks,
+        stacks,
         models,
         local: account,
         previous: state.created,
@@ -74,20 +73,23 @@ export class Run {
           'AWS::URLSuffix': 'amazonaws.com',
         },
         resolveDynamic: (reference) => secretValue(account, reference),
-        onCreated: (done, total, { stackName, logicalId }) => onProgress?.(done, total, `${stackName}/${logicalId}`),
+        onCreated: (done, total, { stackName, logicalId }) => {
+          signal?.throwIfAborted();
+          onProgress?.(done, total, `${stackName}/${logicalId}`);
+        },
       });
       state.save(created);
       const mappings = await startMappings(account);
-      const endpoints = await openEndpoints(account);
-      const run = new Run(account, endpoints, mappings, options, synthesized.remove);
-      writeFileSync(join(directory, 'endpoints.json'), JSON.stringify(endpoints, null, 2), { mode: 0o600 });
+      const run = new Run(account, await openEndpoints(account), mappings, state);
       run.#keepHouse();
       run.#keepTime();
       for (const { database, file } of options.oltp ?? []) await runScript(account, database, file);
+      // Whoever waits for the file finds it whole.
+      writeFileSync(`${endpointsFile}.new`, JSON.stringify(run.endpoints, null, 2), { mode: 0o600 });
+      renameSync(`${endpointsFile}.new`, endpointsFile);
       return run;
     } catch (error) {
       await account.close();
-      synthesized.remove();
       throw error;
     }
   }
@@ -108,18 +110,29 @@ export class Run {
     return answer.json();
   }
 
+  /** What does not get on at the moment, by function or schedule. */
+  problems(): ReadonlyMap<string, string> {
+    const problems = new Map(this.#failedSchedules);
+    for (const name of this.account.functions.keys()) {
+      const problem = this.problemOf(name);
+      if (problem !== undefined) problems.set(name, problem);
+    }
+    return problems;
+  }
+
   /** Waits until every store has absorbed everything that was accepted. Throws when nothing moves for two minutes. */
-  async drain(): Promise<void> {
+  async drain(signal?: AbortSignal): Promise<void> {
     let progress = '';
     let since = Date.now();
     for (;;) {
+      signal?.throwIfAborted();
       await this.account.engines.dms.settle();
       const states = [...this.mappings].map(([name, mapping]) => ({ name, ...mapping.state() }));
-      if ([...this.mappings.values()].every((mapping) => mapping.idle())) {
+      if (this.#idle()) {
         await this.settle();
         // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
         await this.account.engines.dms.settle();
-        if (!this.#unsettled && [...this.mappings.values()].every((mapping) => mapping.idle())) return;
+        if (!this.#unsettled && this.#idle()) return;
       }
       const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
       if (now !== progress) {
@@ -128,42 +141,31 @@ export class Run {
       } else if (Date.now() - since > 120_000) {
         const stuck = states
           .filter(({ behind }) => behind > 0)
-          .map(
-            ({ name, behind }) => `${name} is ${behind} records behind: ${this.problemOf(name) ?? 'no error was seen'}`,
-          );
+          .map(({ name, behind }) => `${name} is ${behind} records behind`);
+        const problems = [...this.problems()].map(([name, problem]) => `${name}: ${problem}`);
         throw new Error(
-          `nothing has moved for two minutes: ${stuck.join('; ')}: see the logs in ${join(this.options.directory, 'logs')}`,
+          `nothing has moved for two minutes: ${[...stuck, ...problems].join('; ')}: see ${join(this.state.path, 'logs')}`,
         );
       }
       await delay(20);
     }
   }
 
-  /** Flushes buffers and runs schedules once, as time would. One at a time. */
-  settle(): Promise<void> {
-    this.#settling = this.#settling
-      .catch(() => {})
-      .then(async () => {
-        this.#unsettled = false;
-        const { engines, schedules } = this.account;
-        await engines.firehose.flush();
-        for (const schedule of schedules.filter(({ everyMinutes }) => everyMinutes > 1)) {
-          const failure = await this.#runSchedule(schedule);
-          if (failure === undefined) continue;
-          this.#unsettled = true;
-          this.options.log(`schedule ${schedule.name} failed and will run again: ${failure}`);
-        }
-        if (this.#unsettled && this.#closing === undefined) await delay(200);
-      });
-    return this.#settling;
+  #idle(): boolean {
+    return [...this.mappings.values()].every((mapping) => mapping.idle());
   }
 
-  /** Runs it once; answers why it failed. */
-  async #runSchedule({ functionName, roleName, input }: LocalSchedule): Promise<string | undefined> {
-    const principal = roleSession(roleName, 'schedule');
-    const call = { FunctionName: functionName, Payload: input };
-    const { payload, functionError } = await this.account.door.call(principal, 'lambda', 'Invoke', call);
-    return functionError === undefined ? undefined : payload;
+  /** Flushes buffers and runs schedules once, as time would. One at a time. */
+  settle(): Promise<void> {
+    this.#settling = this.#settling.then(async () => {
+      this.#unsettled = false;
+      const { engines, schedules } = this.account;
+      if (!(await this.#attempt('flush', () => engines.firehose.flush()))) this.#unsettled = true;
+      for (const schedule of schedules.filter(({ everyMinutes }) => everyMinutes > 1))
+        if (!(await this.#runSchedule(schedule))) this.#unsettled = true;
+      if (this.#unsettled && this.#closing === undefined) await delay(200);
+    });
+    return this.#settling;
   }
 
   /** What is about time itself goes by the clock: heartbeats and watches, every minute. */
@@ -174,17 +176,32 @@ export class Run {
       for (const schedule of minutely) {
         if (running.has(schedule)) continue;
         running.add(schedule);
-        this.#runSchedule(schedule)
-          .catch((error) => error.message)
-          .then((failure) => {
-            running.delete(schedule);
-            if (failure !== undefined && this.#closing === undefined)
-              this.options.log(`schedule ${schedule.name} failed: ${failure}`);
-          });
+        void this.#runSchedule(schedule).finally(() => running.delete(schedule));
       }
     };
     this.#minute = setInterval(tick, 60_000);
     tick();
+  }
+
+  #runSchedule({ name, functionName, roleName, input }: LocalSchedule): Promise<boolean> {
+    return this.#attempt(name, async () => {
+      const call = { FunctionName: functionName, Payload: input };
+      const principal = roleSession(roleName, 'schedule');
+      const { payload, functionError } = await this.account.door.call(principal, 'lambda', 'Invoke', call);
+      if (functionError !== undefined) throw new Error(payload);
+    });
+  }
+
+  /** Whether it went well. What fails is tried again, as it is in time. */
+  async #attempt(name: string, work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      this.#failedSchedules.delete(name);
+      return true;
+    } catch (error) {
+      if (this.#closing === undefined) this.#failedSchedules.set(name, (error as Error).message);
+      return false;
+    }
   }
 
   /** What Lambda reports of its event source mappings. */
@@ -204,10 +221,14 @@ export class Run {
     this.#closing ??= (async () => {
       clearInterval(this.#housekeeping);
       clearInterval(this.#minute);
-      await Promise.all([...this.mappings.values()].map((mapping) => mapping.stop()));
-      await this.#settling.catch(() => {});
-      await this.account.close();
-      this.removeAssembly();
+      rmSync(join(this.state.path, 'endpoints.json'), { force: true });
+      try {
+        await Promise.all([...this.mappings.values()].map((mapping) => mapping.stop()));
+        await this.#settling;
+        await this.account.close();
+      } finally {
+        this.state.release();
+      }
     })();
     return this.#closing;
   }
@@ -223,11 +244,11 @@ export class Run {
       if (busy) return;
       const now = [...this.mappings.values()].reduce((sum, mapping) => sum + mapping.state().delivered, 0);
       if (now !== delivered) this.#unsettled = true;
-      const idle = now === delivered && [...this.mappings.values()].every((mapping) => mapping.idle());
+      const idle = now === delivered && this.#idle();
       delivered = now;
       if (!this.#unsettled || (!idle && Date.now() - settledAt < 3_000)) return;
       busy = true;
-      await this.settle().catch((error) => this.options.log(`flushing failed: ${error.message}`));
+      await this.settle();
       settledAt = Date.now();
       busy = false;
     }, 250);
@@ -258,51 +279,6 @@ async function startMappings(account: LocalAccount): Promise<ReadonlyMap<string,
   return mappings;
 }
 
-async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
-  const { door, apis, engines, administrator } = account;
-  const urls = new Map<string, string>();
-  for (const { id, name, methods, gatewayResponses, stages } of apis.values()) {
-    for (const { name: stageName, rateLimit, burstLimit } of stages) {
-      const { url } = await door.openApi({
-        apiId: id,
-        stageName,
-        methods,
-        gatewayResponses,
-        ...(rateLimit === undefined || burstLimit === undefined ? {} : { throttling: { rateLimit, burstLimit } }),
-      });
-      for (const { httpMethod, path } of methods) urls.set(`${httpMethod} ${path}`, `${url}${path}`);
-      if (methods.length === 0) throw new Error(`REST API ${name} has no methods`);
-    }
-  }
-  const urlOf = (route: string): string => {
-    const url = urls.get(route);
-    if (url === undefined) throw new Error(`the template has no ${route}: ${[...urls.keys()].join(', ')}`);
-    return url;
-  };
-
-  const readToken = JSON.parse(
-    await secretValue(
-      account,
-      `secretsmanager:${variableOf(account, 'Merchandising', 'READ_TOKEN_SECRET_ARN')}:SecretString`,
-    ),
-  ).token;
-  return {
-    ingestUrl: urlOf('POST /sales'),
-    badgesUrl: urlOf('GET /badges'),
-    warehouseUrl: engines.redshift.warehouseUrl(),
-    timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
-    oltp: Object.fromEntries(
-      [...account.sourceDatabases.values()].map(({ databaseName }) => [
-        databaseName,
-        account.postgres.url(databaseName),
-      ]),
-    ),
-    lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
-    aws: { endpoint: door.url, region: localRegion, ...administrator },
-    control: `${door.url}/_control`,
-  };
-}
-
 /** Runs a file of statements, as one, as psql would with --single-transaction. */
 async function runScript({ sourceDatabases, postgres }: LocalAccount, database: string, file: string): Promise<void> {
   const names = [...sourceDatabases.values()].map(({ databaseName }) => databaseName);
@@ -316,19 +292,4 @@ async function runScript({ sourceDatabases, postgres }: LocalAccount, database: 
   } finally {
     await client.end();
   }
-}
-
-function variableOf({ functions }: LocalAccount, room: string, variable: string): string {
-  for (const { name, environment } of functions.values())
-    if (name.startsWith(`Tillstream-local-${room}-`) && environment[variable] !== undefined)
-      return environment[variable];
-  throw new Error(`no function of ${room} has the variable ${variable}`);
-}
-
-/** `secretsmanager:<arn or name>:SecretString[:<key>]`, as in `{{resolve:...}}`. */
-async function secretValue({ engines }: LocalAccount, reference: string): Promise<string> {
-  const [, SecretId, key] = /^secretsmanager:(.+?):SecretString(?::([^:]*))?/.exec(reference) ?? [];
-  if (SecretId === undefined) throw new Error(`dynamic reference {{resolve:${reference}}} is not modelled locally`);
-  const { SecretString } = await engines.secretsManager.call('GetSecretValue', { SecretId });
-  return key ? JSON.parse(SecretString)[key] : SecretString;
 }

@@ -47,8 +47,8 @@ export interface SenderOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The results in order; or why there are none, and the same events are sent again. */
-type Answer = { readonly results: readonly Result[] } | { readonly problem: string };
+/** The results in order; or why there are none, and the same events are sent again; or that they are too many at once. */
+type Answer = { readonly results: readonly Result[] } | { readonly problem: string } | { readonly tooLarge: string };
 
 /**
  * Sends sales to the ingest API the way a till does: in batches, signed, each event again until it is accepted or
@@ -107,7 +107,13 @@ export class Sender {
     };
 
     let number = 0;
-    for await (const line of linesOf(file)) {
+    const lines = linesOf(file);
+    for (;;) {
+      const { value: line, done } = await lines.next().catch(({ message }: Error) => {
+        failures.push(new Error(`${file}: ${message} after line ${number}`));
+        return { value: '', done: true };
+      });
+      if (done) break;
       number++;
       if (signal?.aborted || failures.length > 0) break;
       if (line.trim() === '') continue;
@@ -141,12 +147,24 @@ export class Sender {
       }
       const answer = await this.#post(left);
       const before = left.length;
+      if ('tooLarge' in answer) return this.#sendSmaller(left, answer.tooLarge);
       if ('results' in answer) left = left.filter((_, index) => !this.#settle(answer.results[index]));
       inVain = left.length < before ? 0 : inVain + 1;
       if (inVain < patience) continue;
       const problem = 'problem' in answer ? answer.problem : `all ${before} events are to be sent again`;
       throw new Error(`the ingest API took nothing in ${patience} tries: ${problem}`);
     }
+  }
+
+  /** In halves, until it is clear which event no request can take: that one is rejected, the others are not. */
+  async #sendSmaller(events: readonly string[], message: string): Promise<void> {
+    if (events.length === 1) {
+      this.#settle({ status: 'rejected', code: 'too-large', message });
+      return;
+    }
+    const middle = events.length >> 1;
+    await this.#sendUntilSettled(events.slice(0, middle));
+    await this.#sendUntilSettled(events.slice(middle));
   }
 
   /** Whether the event needs no further try. */
@@ -182,6 +200,7 @@ export class Sender {
       return { problem: String((error as Error).cause ?? error) };
     }
     const problem = `HTTP ${answer.status}: ${text.slice(0, 300)}`;
+    if (answer.status === 413) return { tooLarge: parsed(text)?.message ?? problem };
     // A request that is wrong is so the next time, too.
     if (answer.status >= 400 && answer.status < 500 && answer.status !== 408 && answer.status !== 429)
       throw new Error(`the ingest API refused a request: ${problem}`);
@@ -212,15 +231,16 @@ function parsed(text: string): any {
 }
 
 /** Lines end with a line feed only: other separators may stand unescaped in a JSON string. */
-async function* linesOf(file: string): AsyncIterable<string> {
+async function* linesOf(file: string): AsyncGenerator<string> {
   const bytes = createReadStream(file);
   // Errors of the file end the iteration, whoever reads it.
   const input: Readable = file.endsWith('.gz') ? pipeline(bytes, createGunzip(), () => {}) : bytes;
-  let rest = '';
+  let rest: string | undefined;
   for await (const chunk of input.setEncoding('utf8')) {
-    const lines = `${rest}${chunk}`.split('\n');
+    // Some systems begin a text with a mark of their own, which is no JSON.
+    const lines = `${rest ?? ''}${rest === undefined ? chunk.replace(/^\ufeff/, '') : chunk}`.split('\n');
     rest = lines.pop()!;
     yield* lines;
   }
-  if (rest !== '') yield rest;
+  if (rest) yield rest;
 }

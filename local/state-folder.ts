@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { lockFile, lockFolder } from './folder-lock';
 import type { Created } from './template/resource-model';
 
 const marker = 'tillstream-state.json';
@@ -11,23 +12,35 @@ export interface StateFolder {
   readonly created: Readonly<Record<string, Created>>;
   /** Remembers what was made, for a run that keeps it. */
   save(created: Readonly<Record<string, Created>>): void;
+  /** Lets another run have it. */
+  release(): void;
 }
 
 /**
- * Makes the folder ready: emptied, or with `keep` as it was left. A folder with files that no run has left there is
- * refused: nothing of anyone else is deleted.
+ * Makes the folder ready and ours alone: emptied, or with `keep` as it was left. A folder with files that no run has left
+ * there is refused, so that nothing of anyone else is deleted, and one that another run is using.
  */
 export function openStateFolder(directory: string, keep: boolean): StateFolder {
   const path = resolve(directory);
+  if (existsSync(path) && !statSync(path).isDirectory())
+    throw new Error(`${path} is a file: name a folder with --state`);
   mkdirSync(path, { recursive: true });
   const markerFile = join(path, marker);
-  const ours = existsSync(markerFile);
-  if (!ours && readdirSync(path).length > 0)
+  if (!existsSync(markerFile) && readdirSync(path).length > 0)
     throw new Error(`${path} holds files that are not from an earlier run: name an empty folder with --state`);
-  if (ours && !keep) for (const entry of readdirSync(path)) rmSync(join(path, entry), { recursive: true, force: true });
-  const created = existsSync(markerFile) ? JSON.parse(readFileSync(markerFile, 'utf8')).created : {};
-  const save = (made: Readonly<Record<string, Created>>) =>
-    writeFileSync(markerFile, JSON.stringify({ created: made }, null, 2));
-  save(created);
-  return { path, created, save };
+  const save = (created: Readonly<Record<string, Created>>) => {
+    writeFileSync(`${markerFile}.new`, JSON.stringify({ created }, null, 2));
+    renameSync(`${markerFile}.new`, markerFile);
+  };
+  // First of all, and never taken away: without it, whatever a killed run leaves would count as someone else's.
+  if (!existsSync(markerFile)) save({});
+  const release = lockFolder(path);
+  const { created } = JSON.parse(readFileSync(markerFile, 'utf8'));
+  // What a run left that never got up holds no sales, and may be half made.
+  if (keep && Object.keys(created).length > 0) return { path, created, save, release };
+
+  save({});
+  for (const entry of readdirSync(path))
+    if (entry !== marker && entry !== lockFile) rmSync(join(path, entry), { recursive: true, force: true });
+  return { path, created: {}, save, release };
 }

@@ -2,22 +2,57 @@ import type { Report } from './report';
 import type { Run } from './run';
 import type { IngestTotals } from './sender';
 
-/** The live one-screen summary: redrawn in place on a terminal, now and then a line elsewhere. */
-export class LiveSummary {
-  #lines = 0;
+/** What a terminal is asked of. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
 
-  constructor(private readonly output: NodeJS.WriteStream) {}
+const clearLine = '\u001b[2K';
+const clearBelow = '\u001b[J';
+
+/** The live one-screen summary: redrawn in place on a terminal, now and then a few lines elsewhere. */
+export class LiveSummary {
+  /** Lengths of the lines that were drawn last. */
+  #drawn: readonly number[] = [];
+
+  constructor(private readonly screen: Screen) {}
 
   draw(lines: readonly string[]): void {
-    if (!this.output.isTTY) {
-      this.output.write(`${lines.join('\n')}\n`);
+    if (!this.screen.isTTY) {
+      this.screen.write(`${lines.join('\n')}\n`);
       return;
     }
-    const width = this.output.columns ?? 100;
-    const up = this.#lines === 0 ? '' : `\u001b[${this.#lines}A`;
-    this.output.write(`${up}${lines.map((line) => `\u001b[2K${line.slice(0, width - 1)}`).join('\n')}\n`);
-    this.#lines = lines.length;
+    const { columns = 100, rows = 24 } = this.screen;
+    // A line that is as wide as the screen may wrap, and what is above its top cannot be redrawn.
+    const shown = lines
+      .slice(0, Math.max(1, rows - 1))
+      .map((line) => printable(line).slice(0, Math.max(1, columns - 1)));
+    // In one piece, each line cleared as it is written: nothing flickers.
+    this.screen.write(`${this.#toTop()}${shown.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);
+    this.#drawn = shown.map(({ length }) => length);
   }
+
+  /** Writes something above the summary, which is drawn below it again the next time. */
+  print(message: string): void {
+    this.screen.write(this.screen.isTTY ? `${this.#toTop()}${clearBelow}${message}\n` : `${message}\n`);
+    this.#drawn = [];
+  }
+
+  #toTop(): string {
+    const { columns = 100, rows = 24 } = this.screen;
+    // What was drawn on a wider screen has wrapped since.
+    const height = this.#drawn.reduce((sum, length) => sum + Math.max(1, Math.ceil(length / columns)), 0);
+    return height === 0 ? '' : `\r\u001b[${Math.min(height, rows - 1)}A`;
+  }
+}
+
+/** Control characters in an error would move the cursor. */
+function printable(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
 export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores'], seconds: number): string[] {
@@ -25,7 +60,8 @@ export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores
   const row = (name: string, totals: Partial<(typeof stores)['finance']>) =>
     `  ${name.padEnd(14)}${number(totals.transactions)}${number(totals.lines)}${number(totals.units)}  ${moneyOf(totals.net)}`;
   const behind = [...run.mappings.values()].reduce((sum, mapping) => sum + mapping.state().behind, 0);
-  const ringing = run.account.alarms.ringing().map(({ name }) => name.replace('Tillstream-local-', ''));
+  const ringing = run.account.alarms.ringing().map(({ name }) => shortOf(name));
+  const problems = [...run.problems()].map(([name, problem]) => `problem       ${shortOf(name)}: ${problem}`);
   return [
     `ingest        received ${ingest.received}  accepted ${ingest.accepted}  rejected ${ingest.rejected}  sent again ${ingest.retried}  warnings ${ingest.warnings}  (${seconds.toFixed(0)} s)`,
     `streams       ${behind} records on their way`,
@@ -35,7 +71,13 @@ export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores
     row('lake', lake),
     row('inventory', inventory),
     `alarms        ${ringing.length === 0 ? 'none' : ringing.join(', ')}`,
+    ...problems,
   ];
+}
+
+/** Without what all physical names begin with. */
+function shortOf(name: string): string {
+  return name.replace('Tillstream-local-', '');
 }
 
 /** The report in a few lines, for people. */

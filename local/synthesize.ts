@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { createPlatform } from '../lib/platform';
@@ -11,12 +10,11 @@ export interface Synthesized {
   readonly stacks: readonly StackTemplate[];
   /** The folder of a function's code, as the template names it. */
   assetFolder(code: { readonly S3Key?: string }): string;
-  remove(): void;
 }
 
-/** Synthesizes the `local` stage: the very app that is deployed, with the same feature flags. */
-export function synthesizeLocalStage(): Synthesized {
-  const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
+/** Synthesizes the `local` stage into a folder: the very app that is deployed, with the same feature flags. */
+export function synthesizeLocalStage(outdir: string): Synthesized {
+  rmSync(outdir, { recursive: true, force: true });
   const { context } = JSON.parse(readFileSync('cdk.json', 'utf8'));
   const app = new App({
     outdir,
@@ -33,6 +31,5 @@ export function synthesizeLocalStage(): Synthesized {
       if (S3Key === undefined) throw new Error('only functions from a bundle can be run locally');
       return join(outdir, `asset.${S3Key.replace(/\.zip$/, '')}`);
     },
-    remove: () => rmSync(outdir, { recursive: true, force: true }),
   };
 }

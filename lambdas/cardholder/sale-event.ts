@@ -95,7 +95,6 @@ export const SaleEvent = Type.Object(
 
 /** An event of the right form: it can still be refused for what its values say. */
 export type SaleEvent = Static<typeof SaleEvent>;
-export type EventTender = SaleEvent['tenders'][number];
 
 // JSON Schema counts characters, the compiled check counts UTF-16 units, of which a character has up to two.
 const check = TypeCompiler.Compile(Type.Object({ ...SaleEvent.properties, note: note(1_000) }, { ...SaleEvent }));

@@ -1,11 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AttributeValue,
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { chunksOf } from '../base/runtime/chunks';
+import { inParallel } from '../base/runtime/in-parallel';
 import { log } from '../base/runtime/log';
+import { retryPause } from '../base/runtime/retry-pause';
 import { asCardToken, type CardToken } from './card-token';
 import { describeFailure } from './failure';
 
@@ -43,11 +45,11 @@ export class VaultTable {
   ): Promise<{ readonly found: Map<string, CardToken>; readonly failed: Set<string> }> {
     const found = new Map<string, CardToken>();
     const failed = new Set<string>();
-    await inParallel(chunksOf(pks, mostKeys), async (chunk) => {
+    await inParallel(chunksOf(pks, { most: mostKeys }), callsAtOnce, async (chunk) => {
       let left: Record<string, AttributeValue>[] = chunk.map((pk) => ({ pk: { S: pk } }));
       try {
         for (let attempt = 1; left.length > 0 && attempt <= readAttempts; attempt++) {
-          if (attempt > 1) await delay(20 * 2 ** attempt * (0.5 + Math.random() / 2));
+          if (attempt > 1) await retryPause(80, attempt - 1);
           const { Responses, UnprocessedKeys } = await this.dynamoDb.send(
             new BatchGetItemCommand({
               RequestItems: {
@@ -78,7 +80,7 @@ export class VaultTable {
   async insert(items: readonly CardItem[]): Promise<Map<string, 'inserted' | 'exists' | 'failed'>> {
     const outcomes = new Map<string, 'inserted' | 'exists' | 'failed'>();
     const refusals = new Map<string, number>();
-    await inParallel(chunksOf(items, mostStatements), async (chunk) => {
+    await inParallel(chunksOf(items, { most: mostStatements }), callsAtOnce, async (chunk) => {
       try {
         const { Responses } = await this.dynamoDb.send(
           new BatchExecuteStatementCommand({
@@ -122,18 +124,4 @@ export class VaultTable {
     }
     return tokens;
   }
-}
-
-function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
-}
-
-async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await work(next);
-  };
-  await Promise.all(Array.from({ length: Math.min(callsAtOnce, items.length) }, worker));
 }

@@ -61,7 +61,8 @@ export class LakeStack extends Stack {
       directory: 'serve/lake/write',
       description: 'Writes the rows of sales into the lake',
       key,
-      timeout: Duration.minutes(1),
+      // A batch of long sales with long notes is 150 MB of rows, and Firehose takes 5 MB a second.
+      timeout: Duration.minutes(2),
       memoryMebibytes: 512,
       stream: sales,
       heldBucket: held,

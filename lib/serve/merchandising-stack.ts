@@ -2,6 +2,7 @@ import { CustomResource, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { type ISecurityGroup, type IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnInfluxDBInstance } from 'aws-cdk-lib/aws-timestream';
 import type { Construct } from 'constructs';
@@ -32,10 +33,12 @@ export class MerchandisingStack extends Stack {
   constructor(scope: Construct, id: string, { stage, vpc, functions, sales, ...props }: MerchandisingStackProps) {
     super(scope, id, props);
     const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream merchandising' });
+    // By its ARN, since CDK would write grants with wildcards into the policy of a key that it knows.
+    const secretsKey = Key.fromKeyArn(this, 'SecretsKey', key.keyArn);
     const secret = (name: string, description: string, template: object, generateStringKey: string) =>
       new Secret(this, name, {
         description,
-        encryptionKey: key,
+        encryptionKey: secretsKey,
         removalPolicy: removalOf(stage),
         generateSecretString: {
           secretStringTemplate: JSON.stringify(template),
@@ -121,7 +124,7 @@ export class MerchandisingStack extends Stack {
       directory: 'serve/merchandising/write',
       description: 'Writes sales into the time series of merchandising',
       key,
-      timeout: Duration.minutes(1),
+      timeout: Duration.minutes(2),
       memoryMebibytes: 512,
       network: { vpc, securityGroups: [functions, caller] },
       stream: sales,

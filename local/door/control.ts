@@ -10,6 +10,8 @@ export interface Controlled {
   readonly faults: Faults;
   readonly meter: Meter;
   readonly kill: Kill;
+  /** The names of all functions. */
+  readonly functions: ReadonlySet<string>;
 }
 
 /**
@@ -25,12 +27,17 @@ export async function control(request: HttpRequest, controlled: Controlled): Pro
   const route = `${request.method} ${request.path.slice(controlPath.length)}`;
   switch (route) {
     case 'POST faults':
-      return attempt(() => controlled.faults.arm(bodyOf(request)));
+      return attempt(() => {
+        const fault = bodyOf(request);
+        return controlled.faults.arm({ ...fault, function: functionNamed(fault.function, controlled) });
+      });
     case 'GET faults':
       return jsonAnswer(200, { faults: controlled.faults.list() });
     case 'DELETE faults':
       controlled.faults.clear();
       return jsonAnswer(200, { faults: [] });
+    case 'GET functions':
+      return jsonAnswer(200, { functions: [...controlled.functions] });
     case 'GET calls':
       return jsonAnswer(200, controlled.meter.snapshot());
     case 'DELETE calls':
@@ -38,13 +45,15 @@ export async function control(request: HttpRequest, controlled: Controlled): Pro
       return jsonAnswer(200, controlled.meter.snapshot());
     case 'POST kill':
       return attempt(async () => {
-        const { function: name } = bodyOf(request) as Record<string, unknown>;
-        if (typeof name !== 'string') throw new Error("function must be a function's name");
+        const name = functionNamed(bodyOf(request).function, controlled);
         await controlled.kill(name);
         return { killed: name };
       });
     default:
-      return refused(404, `'${route}' is unknown: use POST, GET, DELETE faults; GET, DELETE calls; POST kill`);
+      return refused(
+        404,
+        `'${route}' is unknown: use POST, GET, DELETE faults; GET, DELETE calls; GET functions; POST kill`,
+      );
   }
 }
 
@@ -56,10 +65,32 @@ async function attempt(work: () => unknown): Promise<HttpAnswer> {
   }
 }
 
-function bodyOf({ body }: HttpRequest): unknown {
-  const value: unknown = JSON.parse(body.toString('utf8'));
-  if (typeof value !== 'object' || value === null) throw new Error('the body must be a JSON object');
-  return value;
+function bodyOf({ body }: HttpRequest): Record<string, unknown> {
+  const value: unknown = parsed(body);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error('the body must be a JSON object');
+  return value as Record<string, unknown>;
+}
+
+/** Undefined when it is no JSON. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A function by its name, which CloudFormation makes long, or by a part that only one has: `Refine-Dedup`. */
+function functionNamed(given: unknown, { functions }: Controlled): string {
+  const names = [...functions];
+  const matching = names.filter((name) => typeof given === 'string' && given !== '' && name.includes(given));
+  const found = names.find((name) => name === given) ?? (matching.length === 1 ? matching[0] : undefined);
+  if (found !== undefined) return found;
+  const what = matching.length > 1 ? 'is a part of several names' : 'is unknown';
+  throw new Error(
+    `function '${String(given)}' ${what}: use one of ${(matching.length > 1 ? matching : names).join(', ')}, or a part that only one has`,
+  );
 }
 
 function refused(statusCode: number, error: string): HttpAnswer {

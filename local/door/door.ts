@@ -87,7 +87,8 @@ export interface Door {
   close(): Promise<void>;
 }
 
-const maxBodyBytes = 12 * 1024 * 1024;
+// PutRecords may carry 10 MiB, which base64 makes 14.
+const maxBodyBytes = 16 * 1024 * 1024;
 
 /** Opens the door. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
@@ -98,6 +99,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const authorization = new Authorization(options.lookup);
   const verifier = new SignatureVerifier(credentials, options.now);
   const apis: Api[] = [];
+  const functions = new Set<string>();
 
   /** What every call passes: permission, count, fault, and then the work itself. */
   async function pass<Input, Output>(
@@ -173,7 +175,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 
   function answer(request: HttpRequest): Promise<HttpAnswer> {
     if (request.headers['x-amz-target'] !== undefined) return answerJson(request);
-    if (request.path.startsWith(controlPath)) return control(request, { faults, meter, kill });
+    if (`${request.path}/`.startsWith(controlPath)) return control(request, { faults, meter, kill, functions });
     if (influx !== undefined && isInflux(request)) return answerInflux(request, influx);
     return isLambda(request) ? answerLambda(request) : answerS3(request);
   }
@@ -204,6 +206,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     registerRole: (roleName, policies) => authorization.registerRole(roleName, policies),
     registerFunctionRole({ functionName, roleName, policies }) {
       authorization.registerRole(roleName, policies);
+      functions.add(functionName);
       return register('ASIA', roleSession(roleName, functionName, functionName), true);
     },
     registerAdministrator: (arn) => register('AKIA', { arn, administrator: true }, false),

@@ -2,6 +2,7 @@ import type { StreamConfiguration } from './firehose-configuration';
 import { documentsOf, type JsonDocument } from './firehose-documents';
 import type { RowSchema } from './firehose-rows';
 import { readSpool, writeSpool } from './firehose-spool';
+import { WriteAheadLog } from './write-ahead-log';
 
 /** Pieces of one object to be: rows, raw records, or failed records with their reasons. */
 export interface Batch {
@@ -34,7 +35,7 @@ export interface StreamOptions {
   /** The table's columns as they are now. Only asked with conversion. */
   readonly schema: () => RowSchema;
   readonly deliver: (batch: Batch) => Promise<void>;
-  /** Where batches that are not delivered when the engine closes wait for the next one. */
+  /** Where batches that are not delivered when the engine closes wait for the next one, and records in case it is killed. */
   readonly spool: string;
 }
 
@@ -44,14 +45,23 @@ export class DeliveryStream {
   private readonly timers = new Map<Batch, NodeJS.Timeout>();
   /** Batches on their way, with their outcome. */
   private readonly underway = new Map<Batch, Promise<void>>();
+  /** Records that are not all delivered: Firehose loses nothing that it has taken, though it may repeat it. */
+  private readonly log: WriteAheadLog;
   private closed = false;
 
   constructor(private readonly options: StreamOptions) {
+    this.log = new WriteAheadLog(`${options.spool}.log`);
     for (const batch of readSpool(options.spool)) this.gather(batch, batch.pieces, batch.bytes, batch.arrived);
+    for (const entry of this.log.entries()) this.take(Buffer.from(entry, 'base64'));
   }
 
   /** Takes one record. What is wrong with its content shows in the error output, not here. */
   put(data: Buffer): void {
+    this.log.append(data.toString('base64'));
+    this.take(data);
+  }
+
+  private take(data: Buffer): void {
     const now = Date.now();
     const { conversion, partitionKeys, separatesRecords, appendsDelimiter } = this.options.configuration;
     if (conversion === undefined && partitionKeys === undefined) {
@@ -71,12 +81,14 @@ export class DeliveryStream {
 
   /** Delivers all that has been put so far. Throws if something could not be delivered; that stays. */
   async flush(): Promise<void> {
+    const forget = this.log.cut();
     const outcomes = await Promise.allSettled([
       ...this.underway.values(),
       ...[...this.open.values()].map((batch) => this.send(batch)),
     ]);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+    forget();
   }
 
   /** Waits for what is on its way and writes the rest to the spool. */
@@ -85,6 +97,7 @@ export class DeliveryStream {
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.allSettled(this.underway.values());
     writeSpool(this.options.spool, [...this.open.values()]);
+    this.log.cut()();
   }
 
   /** Everything that is not delivered, as text. */

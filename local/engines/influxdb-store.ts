@@ -1,8 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { type FieldType, type Point, parseKey } from './influxdb-line';
+import { type FieldType, type Point, parseKey, parseLines } from './influxdb-line';
 import { Measurement } from './influxdb-measurement';
+import { WriteAheadLog } from './write-ahead-log';
+
+/** Line protocol as it was sent. */
+export interface Lines {
+  readonly text: string;
+  /** The unit of its times. */
+  readonly nanoseconds: bigint;
+  /** The time of points that have none. */
+  readonly now: bigint;
+}
 
 /** Points that a write did not keep: InfluxDB keeps the others and says so. */
 export interface Dropped {
@@ -33,6 +43,8 @@ export class PointStore {
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly duckdb: DuckDBConnection,
+    /** What is buffered: a write that was answered is not lost with this process. Written twice, a point is the same. */
+    private readonly log: WriteAheadLog,
   ) {}
 
   static async open(directory: string): Promise<PointStore> {
@@ -46,38 +58,34 @@ export class PointStore {
       create table if not exists measurements (id integer, bucket varchar, name varchar);
       create table if not exists fields (measurement integer, position integer, name varchar, type varchar);
       create table if not exists tags (measurement integer, position integer, name varchar)`);
-    const store = new PointStore(instance, duckdb);
+    const store = new PointStore(instance, duckdb, new WriteAheadLog(join(directory, 'points.log')));
     await store.load();
+    for (const entry of store.log.entries()) {
+      const { bucket, text, nanoseconds, now, oldest } = JSON.parse(entry);
+      const points = parseLines(text, BigInt(now), BigInt(nanoseconds));
+      store.take(bucket, points, oldest === undefined ? undefined : BigInt(oldest));
+    }
     return store;
   }
 
   /** Takes points into a bucket; those before `oldest` are left out and answered. Waits only where a buffer is full. */
   async write(
     bucket: string,
-    points: readonly Point[],
+    { text, nanoseconds, now }: Lines,
     oldest: bigint | undefined,
   ): Promise<{ dropped?: Dropped; expired: Expired[] }> {
+    const points = parseLines(text, now, nanoseconds);
     // A key that can't be read refuses the whole write, so every new key is read before any point is taken.
     for (const { key } of points) {
       if (this.keys.has(key)) continue;
       parseKey(key);
       this.keys.add(key);
     }
-    const expired: Expired[] = [];
-    let dropped = 0;
-    let reason = '';
-    for (const point of points) {
-      if (oldest !== undefined && point.time < oldest) {
-        expired.push(point);
-        continue;
-      }
-      const problem = this.add(bucket, point);
-      if (problem === undefined) continue;
-      dropped++;
-      reason ||= problem;
-    }
+    const [unit, at, bound] = [nanoseconds, now, oldest].map((time) => time?.toString());
+    this.log.append(JSON.stringify({ bucket, text, nanoseconds: unit, now: at, oldest: bound }));
+    const taken = this.take(bucket, points, oldest);
     if (this.buffered >= flushPoints) await this.flush();
-    return { ...(dropped > 0 && { dropped: { count: dropped, reason } }), expired };
+    return taken;
   }
 
   /** The measurements of a bucket, by name. */
@@ -93,10 +101,16 @@ export class PointStore {
 
   async flush(): Promise<void> {
     await this.exclusively(async () => {
+      if (this.buffered === 0) return;
+      const forget = this.log.cut();
       this.buffered = 0;
+      // All or nothing: half of a schema could not be read again.
+      await this.duckdb.run('begin');
       for (const measurements of this.buckets.values()) {
         for (const measurement of measurements.values()) await measurement.flush(this.duckdb);
       }
+      await this.duckdb.run('commit');
+      forget();
     });
   }
 
@@ -126,10 +140,33 @@ export class PointStore {
 
   async close(): Promise<void> {
     await this.flush();
+    this.log.close();
     await this.exclusively(async () => {
       this.duckdb.closeSync();
       this.instance.closeSync();
     });
+  }
+
+  /** Buffers points. */
+  private take(
+    bucket: string,
+    points: readonly Point[],
+    oldest: bigint | undefined,
+  ): { dropped?: Dropped; expired: Expired[] } {
+    const expired: Expired[] = [];
+    let dropped = 0;
+    let reason = '';
+    for (const point of points) {
+      if (oldest !== undefined && point.time < oldest) {
+        expired.push(point);
+        continue;
+      }
+      const problem = this.add(bucket, point);
+      if (problem === undefined) continue;
+      dropped++;
+      reason ||= problem;
+    }
+    return { ...(dropped > 0 && { dropped: { count: dropped, reason } }), expired };
   }
 
   /** Buffers one point, or says why it can't be kept. */

@@ -3,7 +3,7 @@ import { Access, allows, type Bucket, type Mapping, type Permission, type Provis
 import { fail, type InfluxRequest, type InfluxResponse, json, noContent, version } from './influxdb-http';
 import { BadQuery } from './influxdb-influxql-lexer';
 import { parseQuery, type Statement } from './influxdb-influxql-parser';
-import { BadLine, nanosecondsPer, parseLines } from './influxdb-line';
+import { BadLine, nanosecondsPer } from './influxdb-line';
 import { manage } from './influxdb-management';
 import { type Data, type ResultSeries, select } from './influxdb-select';
 import { show, showDatabases, showPolicies, toDuration } from './influxdb-show';
@@ -133,8 +133,8 @@ class Server {
     const oldest = bucket.retentionSeconds > 0 ? now - BigInt(bucket.retentionSeconds) * 1_000_000_000n : undefined;
     try {
       const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
-      const points = parseLines(text, now - (now % nanoseconds), nanoseconds);
-      const { dropped, expired } = await this.store.write(bucket.id, points, oldest);
+      const lines = { text, nanoseconds, now: now - (now % nanoseconds) };
+      const { dropped, expired } = await this.store.write(bucket.id, lines, oldest);
       const partial = 'failure writing points to database: partial write:';
       if (dropped !== undefined) return fail(422, `${partial} ${dropped.reason} dropped=${dropped.count}`);
       if (expired.length > 0) return fail(422, `${partial} ${wordExpired(expired, bucket, oldest!)}`);

@@ -79,8 +79,9 @@ export async function runAs(
 ): Promise<{ code: number; output: string }> {
   return new Promise((ended) => {
     let output = '';
-    // Not from our own folder: the account may not be able to search that either.
-    const child = spawn(program, args, { ...account, cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
+    // Not from our own folder: the account may not be able to search that either. And in a group of its own, where a
+    // terminal's Ctrl-C does not reach it: we end in order.
+    const child = spawn(program, args, { ...account, cwd: '/', detached: true, env: { ...process.env, LC_ALL: 'C' } });
     child.on('error', (error) => ended({ code: -1, output: String(error) }));
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
     child.on('close', (code) => ended({ code: code ?? -1, output }));

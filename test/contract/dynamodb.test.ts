@@ -3,6 +3,7 @@ import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
   BatchWriteItemCommand,
+  ConditionalCheckFailedException,
   CreateTableCommand,
   type CreateTableCommandInput,
   DeleteItemCommand,
@@ -17,6 +18,7 @@ import {
   PutItemCommand,
   QueryCommand,
   ScanCommand,
+  TransactionCanceledException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateContinuousBackupsCommand,
@@ -275,6 +277,28 @@ describe('one item', () => {
     expect(await get('met')).toEqual(item);
   });
 
+  test('an item is replaced on condition of the version that was read', async () => {
+    const version = (revision: number) => ({
+      id: { S: 'versioned' },
+      revision: { N: String(revision) },
+      keys: { M: { [revision]: { B: new Uint8Array([revision, 255]) } } },
+    });
+    const onlyOver = (revision: number) => ({
+      ConditionExpression: '#revision = :previous',
+      ExpressionAttributeNames: { '#revision': 'revision' },
+      ExpressionAttributeValues: { ':previous': { N: String(revision) } },
+    });
+    await put(version(1));
+
+    await put(version(2), onlyOver(1));
+    const late = await failure(put(version(3), onlyOver(1)));
+    const absent = await failure(put({ ...version(3), id: { S: 'nothing there' } }, onlyOver(1)));
+
+    expect(late).toBeInstanceOf(ConditionalCheckFailedException);
+    expect(absent).toBeInstanceOf(ConditionalCheckFailedException);
+    expect(await get('versioned')).toEqual(version(2));
+  });
+
   test('so can an update and a delete', async () => {
     const item = { id: { S: 'guarded' }, version: { N: '3' } };
     await put(item);
@@ -403,6 +427,33 @@ describe('batches of items', () => {
     expect(ConsumedCapacity).toEqual([{ TableName: claims, CapacityUnits: 3 }]);
   });
 
+  test('a read of 100 keys gives what is asked for of each, in no order', async () => {
+    const ids = Array.from({ length: 100 }, (_, index) => `wide-${index}`);
+    for (let first = 0; first < 100; first += 25) {
+      const PutRequests = ids.slice(first, first + 25).map((id) => ({
+        PutRequest: { Item: { id: { S: id }, token: { S: `tok_${id}` }, sealed: { B: Buffer.from(id) } } },
+      }));
+      await client.send(new BatchWriteItemCommand({ RequestItems: { [claims]: PutRequests } }));
+    }
+
+    const { Responses } = await client.send(
+      new BatchGetItemCommand({
+        RequestItems: {
+          [claims]: {
+            Keys: ids.map((id) => ({ id: { S: id } })),
+            ConsistentRead: true,
+            ProjectionExpression: '#id, #token',
+            ExpressionAttributeNames: { '#id': 'id', '#token': 'token' },
+          },
+        },
+      }),
+    );
+
+    const found = Responses![claims]!;
+    expect(new Set(found.map(({ id }) => id!.S))).toEqual(new Set(ids));
+    expect(found.every((item) => Object.keys(item).length === 2 && item.token!.S === `tok_${item.id!.S}`)).toBe(true);
+  });
+
   test.each([
     ['a key twice', ['x', 'x']],
     ['101 keys', Array.from({ length: 101 }, (_, index) => `k${index}`)],
@@ -442,6 +493,21 @@ describe('PartiQL batches', () => {
 
     expect(Responses!.map(({ Error: error }) => error)).toEqual(ids.map(() => undefined));
     expect(await Promise.all(ids.map(get))).toEqual(ids.map((id) => ({ id: { S: id }, digest: { S: 'd' } })));
+  });
+
+  test('an insert takes text, numbers and bytes as parameters', async () => {
+    const Statement = `INSERT INTO "${claims}" VALUE {'id': ?, 'token': ?, 'sealed': ?, 'data': ?}`;
+    const Parameters = [{ S: 'parameters' }, { S: 'tok_a' }, { B: new Uint8Array([0, 255, 128]) }, { N: '3' }];
+
+    const { Responses } = await batch({ Statement, Parameters });
+
+    expect(Responses).toMatchObject([{ TableName: claims }]);
+    expect(await get('parameters')).toEqual({
+      id: { S: 'parameters' },
+      token: { S: 'tok_a' },
+      sealed: { B: new Uint8Array([0, 255, 128]) },
+      data: { N: '3' },
+    });
   });
 
   test('an insert where there is an item is a duplicate, with the item where it is asked for', async () => {
@@ -556,13 +622,37 @@ describe('transactions', () => {
     expect(await get('checked')).toEqual({ id: { S: 'checked' }, open: { BOOL: true } });
   });
 
+  test('an update counts up and keeps its time, on an item that is there and on one that is not', async () => {
+    const count = (id: string, units: number, now: number): TransactWriteItem => ({
+      Update: {
+        TableName: claims,
+        Key: { id: { S: id } },
+        UpdateExpression: 'ADD #units :units, #lines :lines SET #lastWrittenAt = :now',
+        ExpressionAttributeNames: { '#units': 'units', '#lines': 'lines', '#lastWrittenAt': 'lastWrittenAt' },
+        ExpressionAttributeValues: { ':units': { N: String(units) }, ':lines': { N: '1' }, ':now': { N: String(now) } },
+      },
+    });
+
+    await transact([count('counted-a', 6, 100)]);
+    await transact([count('counted-a', -2, 200), count('counted-b', 1, 200)]);
+
+    const counted = (id: string, units: string, lines: string) => ({
+      id: { S: id },
+      units: { N: units },
+      lines: { N: lines },
+      lastWrittenAt: { N: '200' },
+    });
+    expect(await get('counted-a')).toEqual(counted('counted-a', '4', '2'));
+    expect(await get('counted-b')).toEqual(counted('counted-b', '1', '1'));
+  });
+
   test('one condition that fails cancels all, and says which, with the item where it is asked for', async () => {
     await put({ id: { S: 'claimed' }, by: { S: 'another' } });
     const condition = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' };
 
     const error = await failure(transact([add('untouched', 1), claim('claimed', condition), claim('unclaimed')]));
 
-    expect(error.name).toBe('TransactionCanceledException');
+    expect(error).toBeInstanceOf(TransactionCanceledException);
     expect(error.CancellationReasons).toEqual([
       { Code: 'None' },
       {
@@ -809,5 +899,36 @@ describe('queries', () => {
     } while (start);
 
     expect(seen.sort()).toEqual(ids);
+  });
+
+  test('a scan with a filter goes on behind pages that hold nothing', async () => {
+    const name = await table({
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    });
+    const ids = [...Array.from({ length: 8 }, (_, index) => `card#1#${index}`), 'card#2#0', 'keyset'];
+    for (const id of ids) await client.send(new PutItemCommand({ TableName: name, Item: { id: { S: id } } }));
+
+    const seen: string[] = [];
+    let scanned = 0;
+    let start: any;
+    do {
+      const page = await client.send(
+        new ScanCommand({
+          TableName: name,
+          ConsistentRead: true,
+          Limit: 1,
+          FilterExpression: 'begins_with(#id, :prefix)',
+          ExpressionAttributeNames: { '#id': 'id' },
+          ExpressionAttributeValues: { ':prefix': { S: 'card#2#' } },
+          ExclusiveStartKey: start,
+        }),
+      );
+      seen.push(...page.Items!.map(({ id }) => id!.S!));
+      scanned += page.ScannedCount!;
+      start = page.LastEvaluatedKey;
+    } while (start);
+
+    expect([seen, scanned]).toEqual([['card#2#0'], ids.length]);
   });
 });

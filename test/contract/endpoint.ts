@@ -41,17 +41,23 @@ export interface LocalEndpoint extends Endpoint {
 /** Whether the engines under test are those of this repository, so that a suite may also look behind the API. */
 export const isLocal = elsewhere === undefined;
 
-/** `describe` and `test` for what only the local run has. */
-export const local = isLocal ? { describe, test } : { describe: describe.skip, test: test.skip };
+/** `describe` and `test`, or what skips. */
+export type Runner = Pick<typeof globalThis, 'describe' | 'test'>;
+
+const run: Runner = { describe, test };
+const skip = { describe: describe.skip, test: test.skip } as Runner;
+
+/** For what only the local run has. */
+export const local = isLocal ? run : skip;
 
 /** The value of CONTRACT_<NAME>, which suites need elsewhere only. */
 export function given(name: string): string | undefined {
   return process.env[`CONTRACT_${name}`];
 }
 
-/** `describe`, or a skipped one elsewhere unless all of these are given. */
-export function describeGiven(...names: readonly string[]): typeof describe {
-  return isLocal || names.every((name) => given(name) !== undefined) ? describe : (describe.skip as typeof describe);
+/** For what elsewhere needs all of these. */
+export function whereGiven(...names: readonly string[]): Runner {
+  return isLocal || names.every((name) => given(name) !== undefined) ? run : skip;
 }
 
 /** A name that no other run uses. */
@@ -60,8 +66,11 @@ export function uniqueName(): string {
 }
 
 /** The endpoint under test: the given one, or else these engines. */
-export async function startEndpoint(open: (door: Door) => Promise<readonly Engine[]>): Promise<Endpoint> {
-  if (elsewhere === undefined) return startLocal(open);
+export async function startEndpoint(
+  open: (door: Door) => Promise<readonly Engine[]>,
+  options?: Partial<DoorOptions>,
+): Promise<Endpoint> {
+  if (elsewhere === undefined) return startLocal(open, options);
   const { AWS_REGION, AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN } = process.env;
   const client: ClientOptions = {
     ...(elsewhere === 'aws' ? {} : { endpoint: elsewhere }),

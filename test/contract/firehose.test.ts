@@ -22,7 +22,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { type FirehoseEngine, openFirehose } from '../../local/engines/firehose';
 import { openGlue } from '../../local/engines/glue';
 import { openS3, type S3Engine } from '../../local/engines/s3';
-import { describeGiven, type Endpoint, eventually, given, isLocal, local, startEndpoint, uniqueName } from './endpoint';
+import { type Endpoint, eventually, given, isLocal, local, startEndpoint, uniqueName, whereGiven } from './endpoint';
 
 const role = given('FIREHOSE_ROLE_ARN') ?? 'arn:aws:iam::000000000000:role/delivery';
 const bucket = given('BUCKET') ?? 'lake';
@@ -156,7 +156,7 @@ const put = (DeliveryStreamName: string, ...records: string[]) =>
 
 const row = (fields: object = {}) => JSON.stringify({ sku: 'S1', accepted_date: '2026-11-22', ...fields });
 
-describeGiven('BUCKET', 'FIREHOSE_ROLE_ARN')('a delivery stream', () => {
+whereGiven('BUCKET', 'FIREHOSE_ROLE_ARN').describe('a delivery stream', () => {
   test('is described as it was created', async () => {
     // Elsewhere there is no table for the lake's rows.
     const destination = isLocal ? lake : plain;

@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { openKinesis } from '../../local/engines/kinesis';
-import { type Endpoint, startEndpoint, uniqueName } from './endpoint';
+import { type Endpoint, eventually, startEndpoint, uniqueName } from './endpoint';
 
 let endpoint: Endpoint;
 /** Over HTTP/1.1, as functions call. */
@@ -45,23 +45,23 @@ interface Created {
   readonly StreamARN: string;
 }
 
-async function created(shards: number | 'on demand'): Promise<Created> {
+async function created(shards: number | 'on demand', on = endpoint, by = client): Promise<Created> {
   const StreamName = uniqueName();
-  await client.send(
+  await by.send(
     new CreateStreamCommand(
       shards === 'on demand'
         ? { StreamName, StreamModeDetails: { StreamMode: 'ON_DEMAND' } }
         : { StreamName, ShardCount: shards },
     ),
   );
-  endpoint.cleanUp(() => client.send(new DeleteStreamCommand({ StreamName })));
-  await active(StreamName);
-  const { StreamDescriptionSummary } = await client.send(new DescribeStreamSummaryCommand({ StreamName }));
+  on.cleanUp(() => by.send(new DeleteStreamCommand({ StreamName })));
+  await active(StreamName, by);
+  const { StreamDescriptionSummary } = await by.send(new DescribeStreamSummaryCommand({ StreamName }));
   return { StreamName, StreamARN: StreamDescriptionSummary!.StreamARN! };
 }
 
-async function active(StreamName: string): Promise<void> {
-  await waitUntilStreamExists({ client, maxWaitTime: 120, minDelay: 1, maxDelay: 2 }, { StreamName });
+async function active(StreamName: string, by = client): Promise<void> {
+  await waitUntilStreamExists({ client: by, maxWaitTime: 120, minDelay: 1, maxDelay: 2 }, { StreamName });
 }
 
 async function shardsOf(StreamARN: string): Promise<readonly Shard[]> {
@@ -281,6 +281,48 @@ describe('records', () => {
     await expect(send(11)).rejects.toMatchObject({
       name: expect.stringMatching(/Invalid|Validation|RequestEntityTooLarge/),
     });
+  });
+});
+
+describe('a shard that is full', () => {
+  let limited: Endpoint;
+  let writer: KinesisClient;
+
+  beforeAll(async () => {
+    limited = await startEndpoint(async () => [await openKinesis()]);
+    writer = new KinesisClient({ ...limited.client, requestHandler: new NodeHttpHandler() });
+  });
+
+  afterAll(async () => {
+    await limited.close();
+    writer.destroy();
+  });
+
+  test('refuses single records of a call, each at its place, and takes them later', async () => {
+    const { StreamName } = await created(1, limited, writer);
+    const texts = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(900_000));
+    const send = (Texts: readonly string[]) => {
+      const Records = Texts.map((text) => ({ PartitionKey: 'k', Data: Buffer.from(text) }));
+      return writer.send(new PutRecordsCommand({ StreamName, Records }));
+    };
+
+    const { FailedRecordCount, Records } = await eventually(async () => {
+      const answer = await send(texts);
+      expect(answer.FailedRecordCount).toBeGreaterThan(0);
+      return answer;
+    });
+
+    const refused = Records!.filter(({ ErrorCode }) => ErrorCode !== undefined);
+    expect(Records).toHaveLength(texts.length);
+    expect(refused).toHaveLength(FailedRecordCount!);
+    for (const record of refused)
+      expect(record).toMatchObject({
+        ErrorCode: 'ProvisionedThroughputExceededException',
+        ErrorMessage: expect.any(String),
+      });
+    for (const record of Records!.filter(({ ErrorCode }) => ErrorCode === undefined))
+      expect(record).toMatchObject({ SequenceNumber: expect.any(String), ShardId: 'shardId-000000000000' });
+    await eventually(async () => expect(await send(texts.slice(0, 1))).toMatchObject({ FailedRecordCount: 0 }));
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,16 +19,9 @@ import { roleSession } from '../../local/door/principal';
 import { type PostgresServer, startPostgres } from '../../local/engines/postgres';
 import { openRedshift, type Redshift } from '../../local/engines/redshift';
 import { openS3 } from '../../local/engines/s3';
-import {
-  describeGiven,
-  type Endpoint,
-  given,
-  type LocalEndpoint,
-  local,
-  startEndpoint,
-  uniqueName,
-} from './endpoint';
+import { type Endpoint, given, type LocalEndpoint, local, startEndpoint, uniqueName, whereGiven } from './endpoint';
 
+const { describe, test } = whereGiven('WORKGROUP', 'DATABASE', 'ADMIN_SECRET_ARN', 'BUCKET', 'COPY_ROLE_ARN');
 const secret = given('ADMIN_SECRET_ARN') ?? 'arn:aws:secretsmanager:eu-west-1:000000000000:secret:admin';
 const copyRole = given('COPY_ROLE_ARN') ?? 'arn:aws:iam::000000000000:role/Copy';
 const loader = 'arn:aws:iam::000000000000:role/service/Loader';
@@ -146,8 +140,6 @@ async function select(sql: string, where: any = asAdmin, more: any = {}, by = cl
   return Records!.map((record) => record.map((field) => (field.isNull ? null : Object.values(field)[0])));
 }
 
-const describeWarehouse = describeGiven('WORKGROUP', 'DATABASE', 'ADMIN_SECRET_ARN', 'BUCKET', 'COPY_ROLE_ARN');
-
 describe('a statement', () => {
   test('gives typed fields', async () => {
     const sql = `select 7::bigint as "Big", 1.5::float8 as f, true as yes, cast(12.30 as decimal(18,2)) as money, null::int as none,
@@ -194,8 +186,8 @@ describe('a statement', () => {
     await succeed(['create table sales.t (a int)']);
     const command = new ExecuteStatementCommand({
       ...asAdmin,
-      Sql: 'insert into sales.t values (1)',
-      ClientToken: 'once',
+      Sql: inOwnSchema('insert into sales.t values (1)'),
+      ClientToken: uniqueName(),
       WaitTimeSeconds: 30,
     });
 
@@ -212,7 +204,11 @@ describe('a statement', () => {
       'insert into sales.t select row_number() over (order by a.oid, b.oid) from pg_proc a, pg_proc b limit 2500',
     ]);
     const { Id } = await client.send(
-      new ExecuteStatementCommand({ ...asAdmin, Sql: 'select a from sales.t order by a', WaitTimeSeconds: 30 }),
+      new ExecuteStatementCommand({
+        ...asAdmin,
+        Sql: inOwnSchema('select a from sales.t order by a'),
+        WaitTimeSeconds: 30,
+      }),
     );
 
     const first = await client.send(new GetStatementResultCommand({ Id }));
@@ -222,10 +218,12 @@ describe('a statement', () => {
     expect(second.Records![0]).toEqual([{ longValue: first.Records!.length + 1 }]);
   });
 
-  test('that waits for a lock can be cancelled', async () => {
+  local.test('that waits for a lock can be cancelled', async () => {
     await succeed(['create table sales.t (a int)']);
-    const holder = await lockElsewhere('sales.t');
-    const { Id } = await client.send(new ExecuteStatementCommand({ ...asAdmin, Sql: 'select * from sales.t' }));
+    const holder = await lockElsewhere(inOwnSchema('sales.t'));
+    const { Id } = await client.send(
+      new ExecuteStatementCommand({ ...asAdmin, Sql: inOwnSchema('select * from sales.t') }),
+    );
     await until(async () => (await client.send(new DescribeStatementCommand({ Id }))).Status === 'STARTED');
 
     await client.send(new CancelStatementCommand({ Id }));
@@ -236,8 +234,10 @@ describe('a statement', () => {
   });
 
   test('of an unknown id, workgroup or database says so', async () => {
-    const unknownId = client.send(new DescribeStatementCommand({ Id: '00000000-0000-0000-0000-000000000000' }));
-    const unknownGroup = client.send(new ExecuteStatementCommand({ ...to, WorkgroupName: 'other', Sql: 'select 1' }));
+    const unknownId = client.send(new DescribeStatementCommand({ Id: randomUUID() }));
+    const unknownGroup = client.send(
+      new ExecuteStatementCommand({ ...to, WorkgroupName: uniqueName(), Sql: 'select 1' }),
+    );
 
     await expect(unknownId).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
     await expect(unknownGroup).rejects.toMatchObject({ name: 'ValidationException' });
@@ -260,6 +260,22 @@ describe('a batch', () => {
     });
     expect(description.SubStatements!.map(({ Status }) => Status)).toEqual(['FINISHED', 'FAILED', 'ABORTED']);
     expect(await select('select count(*) from sales.t')).toEqual([[0]]);
+  });
+
+  test('can be stopped by a guard, and tells that it was the guard', async () => {
+    await succeed(['create table sales.loaded (file varchar(64))', "insert into sales.loaded values ('one')"]);
+    const guardAgainst = (file: string) =>
+      `SELECT 1 / CASE WHEN COUNT(*) = 0 THEN 1 ELSE 0 END AS none\nFROM sales.loaded\nWHERE file = '${file}'`;
+
+    const open = await run([guardAgainst('two'), "insert into sales.loaded values ('two')"]);
+    const stopped = await run(['lock sales.loaded', guardAgainst('one'), "insert into sales.loaded values ('three')"]);
+
+    expect(open.Status).toBe('FINISHED');
+    expect(stopped.Status).toBe('FAILED');
+    expect(stopped.SubStatements!.map(({ Status }) => Status)).toEqual(['FINISHED', 'FAILED', 'ABORTED']);
+    // Redshift and PostgreSQL have different words for it.
+    expect(stopped.SubStatements![1]!.Error).toMatch(/divi(de|sion) by zero/i);
+    expect(await select('select count(*) from sales.loaded')).toEqual([[2]]);
   });
 
   test('has an id, a row count and a result for each statement', async () => {
@@ -307,18 +323,20 @@ describe('a batch', () => {
   });
 });
 
-describe('a caller without the secret', () => {
-  test('is the database user of its role, and unknown until that user is made', async () => {
-    caller = 'arn:aws:iam::000000000000:role/Nobody';
+local.describe('a caller without the secret', () => {
+  const clientOf = (roleName: string) => new RedshiftDataClient((endpoint as LocalEndpoint).clientAs(roleName));
 
-    expect(await run(['select 1'], to)).toMatchObject({
+  test('is the database user of its role, and unknown until that user is made', async () => {
+    const nobody = clientOf('Nobody');
+
+    expect(await run(['select 1'], to, nobody)).toMatchObject({
       Status: 'FAILED',
       Error: expect.stringContaining('user "iamr:nobody" does not exist'),
     });
   });
 
   test('may do what it was granted, and nothing else', async () => {
-    caller = 'arn:aws:iam::000000000000:role/Reader';
+    const reader = clientOf('Reader');
     await succeed([
       'create table sales.open (a int)',
       'create table sales.closed (a int)',
@@ -327,12 +345,12 @@ describe('a caller without the secret', () => {
       'grant select on sales.open to "IAMR:Reader"',
     ]);
 
-    expect(await select('select count(*) from sales.open', to)).toEqual([[0]]);
-    expect(await select('select current_user', to)).toEqual([['iamr:reader']]);
-    expect(await run(['select * from sales.closed'], to)).toMatchObject({
+    expect(await select('select count(*) from sales.open', to, {}, reader)).toEqual([[0]]);
+    expect(await select('select current_user', to, {}, reader)).toEqual([['iamr:reader']]);
+    expect(await run(['select * from sales.closed'], to, reader)).toMatchObject({
       Error: expect.stringContaining('permission denied for relation closed'),
     });
-    expect(await run(['insert into sales.open values (1)'], to)).toMatchObject({
+    expect(await run(['insert into sales.open values (1)'], to, reader)).toMatchObject({
       Error: expect.stringContaining('permission denied'),
     });
   });
@@ -354,7 +372,7 @@ describe('COPY', () => {
       'day=2026-11-22/b.parquet',
       `select '' as z, 2::bigint, null::decimal(18,2), null::date, null::timestamp`,
     );
-    putManifest(first, second);
+    await putManifest(first, second);
 
     const { SubStatements } = await succeed([copy('sales.lines')]);
 
@@ -367,7 +385,7 @@ describe('COPY', () => {
   });
 
   test('is undone with its batch', async () => {
-    putManifest(await putParquet('a.parquet', row('one', 1)));
+    await putManifest(await putParquet('a.parquet', row('one', 1)));
 
     const { Status } = await run([copy('sales.lines'), 'select 1 / 0']);
 
@@ -376,7 +394,7 @@ describe('COPY', () => {
   });
 
   test('and MERGE bring the newest row of each key, once, however often the file is loaded', async () => {
-    putManifest(await putParquet('a.parquet', `${row('one', 1)} union all ${row('two', 1)}`));
+    await putManifest(await putParquet('a.parquet', `${row('one', 1)} union all ${row('two', 1)}`));
     const load = [
       'create temp table staged (like sales.lines)',
       copy('staged'),
@@ -416,7 +434,7 @@ describe('COPY', () => {
       'The length of the data column id is longer than the length defined in the table. Table: 8, Data: 10',
     ],
   ])('refuses a file with %s', async (_, rows, message) => {
-    putManifest(await putParquet('a.parquet', rows));
+    await putManifest(await putParquet('a.parquet', rows));
 
     const { Error: error } = await run([copy('sales.lines')]);
 
@@ -426,20 +444,18 @@ describe('COPY', () => {
   test("refuses a file whose length is not the manifest's, one that is missing, and one that its role may not read", async () => {
     const entry = await putParquet('a.parquet', row('one', 1));
 
-    putManifest({ ...entry, meta: { content_length: 1 } });
+    await putManifest({ ...entry, meta: { content_length: 1 } });
     expect((await run([copy('sales.lines')])).Error).toContain('content_length');
-    putManifest({ ...entry, url: 's3://lake/gone.parquet' });
+    await putManifest({ ...entry, url: entryOf('gone.parquet', 1).url });
     expect((await run([copy('sales.lines')])).Error).toContain('Status 404');
-    forbidden = ['a.parquet'];
-    putManifest(entry);
-    expect((await run([copy('sales.lines')])).Error).toContain('Access Denied');
+    await putManifest(await putParquet('closed/a.parquet', row('one', 1)));
+    expect((await run([copy('sales.lines')])).Error).toContain('Status 403,Error AccessDenied');
   });
 
   test('passes over a missing file that is not mandatory', async () => {
-    putManifest(await putParquet('a.parquet', row('one', 1)), {
-      url: 's3://lake/gone.parquet',
+    await putManifest(await putParquet('a.parquet', row('one', 1)), {
+      ...entryOf('gone.parquet', 1),
       mandatory: false,
-      meta: { content_length: 1 },
     });
 
     await succeed([copy('sales.lines')]);
@@ -448,7 +464,7 @@ describe('COPY', () => {
   });
 
   test('refuses a role that the namespace does not have', async () => {
-    putManifest(await putParquet('a.parquet', row('one', 1)));
+    await putManifest(await putParquet('a.parquet', row('one', 1)));
 
     const { Error: error } = await run([copy('sales.lines').replace(copyRole, loader)]);
 
@@ -488,25 +504,14 @@ test('functions of Redshift are there', async () => {
   expect(rows).toEqual([[2, '2026-11-23 00:00:00', 24, 1, true]]);
 });
 
-test('the namespace and the workgroup tell what a deployment asks them', async () => {
-  const { namespace } = await redshift.serverless.call('GetNamespace', { namespaceName: 'finance' });
-  const { workgroup } = await redshift.serverless.call('GetWorkgroup', { workgroupName: 'finance' });
-
-  expect(namespace).toMatchObject({ adminPasswordSecretArn: secret, dbName: 'warehouse', status: 'AVAILABLE' });
-  expect(workgroup).toMatchObject({ namespaceName: 'finance', status: 'AVAILABLE' });
-  await expect(redshift.serverless.call('GetNamespace', { namespaceName: 'other' })).rejects.toMatchObject({
-    code: 'ResourceNotFoundException',
-  });
-});
-
-test('the contents are every row of every table, and what was sent to it', async () => {
+local.test('the contents are every row of every table, and what was sent to it', async () => {
   await succeed(['create table sales.t (a varchar(32))', "insert into sales.t values ('planted')"]);
 
   const found: string[] = [];
   for await (const { where, text } of redshift.data.contents())
     if (text.includes('planted')) found.push(where.split(' ')[0]!);
 
-  expect(found).toContain('warehouse.sales.t');
+  expect(found).toContain(inOwnSchema('warehouse.sales.t'));
   expect(found).toContain('statement');
 });
 

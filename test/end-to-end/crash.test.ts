@@ -1,6 +1,9 @@
 import { RunningPlatform } from './running';
 import { makeSale } from './sales';
 
+/** Of each operation: what comes later, of finance's statements and their polls, is more of the same. */
+const mostCalls = 3;
+
 /**
  * Each function is killed before and after each of its calls, while sales and repeats come in. After every kill all four
  * stores must agree with what was sent.
@@ -11,7 +14,7 @@ describe('a function killed at any call changes no sum', () => {
   /** Twenty new sales, one of them sent twice, and one that was sent long ago. */
   const someSales = () => {
     const fresh = Array.from({ length: 20 }, () => makeSale(next++));
-    return [...fresh, fresh[3]!, makeSale(1 + ((next * 7) % next))];
+    return [...fresh, fresh[3]!, makeSale(1 + ((next * 7) % (next - 20)))];
   };
 
   beforeAll(async () => {
@@ -34,33 +37,36 @@ describe('a function killed at any call changes no sum', () => {
   test.each(functions)(
     '%s',
     async (part) => {
-      const { door } = platform.run.account;
+      const { door, functionHost } = platform.run.account;
       const functionName = platform.functionNamed(part);
-      const callsOf = () =>
-        Object.values(door.meter.snapshot().calls.byFunction[functionName] ?? {}).reduce(
-          (sum, count) => sum + count,
-          0,
-        );
+      const callsOf = () => ({ ...door.meter.snapshot().calls.byFunction[functionName] });
+      // From a cold start: what a container reads first is read under way, too.
+      const take = async () => {
+        await functionHost.kill(functionName);
+        await platform.send(someSales());
+      };
 
       const before = callsOf();
-      await platform.send(someSales());
+      await take();
       await platform.run.drain();
-      const calls = callsOf() - before;
-      expect(calls).toBeGreaterThan(0);
+      const calls = Object.entries(callsOf()).map(([operation, count]) => ({
+        operation,
+        count: count - (before[operation] ?? 0),
+      }));
+      expect(calls).not.toEqual([]);
 
-      for (let call = 1; call <= Math.min(calls, 8); call++)
-        for (const when of ['before', 'after'] as const) {
-          door.faults.arm({ function: functionName, operation: '*', call, when, action: 'kill' });
-          await platform.send(someSales());
-          const { answered, expected } = await platform.settled();
+      for (const { operation, count } of calls)
+        for (let call = 1; call <= Math.min(count, mostCalls); call++)
+          for (const when of ['before', 'after'] as const) {
+            const at = `${when} call ${call} of ${operation}`;
+            door.faults.arm({ function: functionName, operation, call, when, action: 'kill' });
+            await take();
+            const { answered, expected } = await platform.settled();
 
-          expect({ at: `${when} call ${call}`, ...answered }).toEqual({ at: `${when} call ${call}`, ...expected });
-          expect({ at: `${when} call ${call}`, fired: door.faults.list()[0]?.fired }).toEqual({
-            at: `${when} call ${call}`,
-            fired: 1,
-          });
-          door.faults.clear();
-        }
+            expect({ at, ...answered }).toEqual({ at, ...expected });
+            expect({ at, fired: door.faults.list()[0]?.fired }).toEqual({ at, fired: 1 });
+            door.faults.clear();
+          }
     },
     240_000,
   );

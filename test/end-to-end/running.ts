@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeTotals } from '../../local/report';
 import { Run } from '../../local/run';
 import { Sender } from '../../local/sender';
+import { makeFolder } from './folder';
 import { type SaleEvent, totalsOf, unitsOf } from './sales';
 
 /** The platform, started for a test in a folder of its own, and all that was sent to it so far. */
@@ -16,7 +16,7 @@ export class RunningPlatform {
   ) {}
 
   static async start(): Promise<RunningPlatform> {
-    const folder = mkdtempSync(join(tmpdir(), 'tillstream-run-'));
+    const folder = makeFolder('run');
     const run = await Run.start({ directory: join(folder, 'state'), keep: false, log: () => {} });
     return new RunningPlatform(run, folder);
   }

@@ -5,8 +5,8 @@ import type { CrashSwitch } from './faults';
 
 /** One Lambda container: a handler's bundle, loaded afresh, with an environment and timers of its own. */
 export interface Container {
-  /** Calls the handler. Rejects as soon as the container has crashed, whatever the handler still does. */
-  invoke<Result = any>(event: unknown): Promise<Result>;
+  /** Calls the handler. Rejects as soon as the container has crashed, whatever the handler still does. `remainingMs` is what its context tells. */
+  invoke<Result = any>(event: unknown, remainingMs?: number): Promise<Result>;
   /** What the handler wrote to stdout, one parsed JSON line each. */
   readonly lines: readonly Record<string, any>[];
   /** The sum of a metric that was counted by `countMetrics`. */
@@ -83,10 +83,10 @@ export function openContainer({ modulePath, environment, crash }: ContainerOptio
       return crash.crashed;
     },
     metric: (name) => lines.reduce((sum, line) => sum + (line._aws === undefined ? 0 : (line[name] ?? 0)), 0),
-    async invoke(event) {
+    async invoke(event, remainingMs = 60_000) {
       if (crash.crashed) throw new Error('the container has crashed');
       loaded ??= load();
-      const work = loaded.then((handler) => handler(event, contextOf(environment)));
+      const work = loaded.then((handler) => handler(event, contextOf(environment, remainingMs)));
       return (await Promise.race([work, crash.signal])) as any;
     },
   };
@@ -101,10 +101,10 @@ function parseLine(line: string): Record<string, any> {
 }
 
 let requests = 0;
-const contextOf = (environment: Readonly<Record<string, string>>) => ({
+const contextOf = (environment: Readonly<Record<string, string>>, remainingMs: number) => ({
   awsRequestId: `request-${++requests}`,
   functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
-  getRemainingTimeInMillis: () => 60_000,
+  getRemainingTimeInMillis: () => remainingMs,
 });
 
 function stoppableTimers(crash: CrashSwitch) {

@@ -19,7 +19,7 @@ export async function handler(event: KinesisStreamEvent) {
   const held = batch.filter(({ text }) => text === 'bad').map((record) => ({ record, reason: 'it is bad' }));
   await holdRecords(s3, bucketName, 'held', held);
   const outgoing = good.map(({ text }) => ({ partitionKey: text, text }));
-  const refused = await writeRecords(kinesis, streamName, outgoing);
+  const refused = await writeRecords(kinesis, streamName, outgoing, 4);
   countMetrics({ Copied: good.length - refused.size, Invocations: ++invocations });
   return failFrom(
     [...refused].map((index) => good[index]!),

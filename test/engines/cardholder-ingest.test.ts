@@ -70,6 +70,7 @@ test('each event has its own answer, in order, and one time of acceptance for al
 
 test.each<[string, unknown, number, string]>([
   ['no body', null, 400, 'empty body'],
+  ['not even the field for one', undefined, 400, 'empty body'],
   ['no JSON', `{"sales":[{"number":"${testCards.visa}"`, 400, 'not JSON'],
   ['a list', '[]', 400, 'not an object'],
   ['no sales', '{}', 400, 'sales: got no array'],
@@ -221,6 +222,31 @@ describe('when something is throttled', () => {
     expect(answer).toMatchObject({ statusCode: 429, headers: { 'Retry-After': '1' } });
     expect(statusesOf(answer)).toEqual(['retry', 'retry']);
   });
+});
+
+test('a request that ran out of time writes nothing any more, however long its container slept', async () => {
+  let wake: () => void = () => {};
+  const asleep = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  let settled: () => void = () => {};
+  const vaultAnswered = new Promise<void>((resolve) => {
+    settled = resolve;
+  });
+  rig.intercept({ operation: 'dynamodb:BatchExecuteStatement' }, async (input, proceed) => {
+    await asleep;
+    setImmediate(settled);
+    return proceed(input);
+  });
+  const container = ingest(rig, environment);
+
+  const answer = await container.invoke(request([aSale()]), 0);
+  wake();
+  await vaultAnswered;
+  await container.invoke(request([aCardSale('T2', testCards.amex)]));
+
+  expect(answer).toMatchObject({ statusCode: 503, headers: { 'Retry-After': '5' } });
+  expect((await salesIn(rig)).map(({ transactionId }) => transactionId)).toEqual(['T2']);
 });
 
 test('without a keyset, sales with cards are to be sent again and sales without come in', async () => {

@@ -262,7 +262,7 @@ describe('failures', () => {
   test('what the sales stream keeps refusing is delivered again from there on', async () => {
     const sales = someSales(10);
     rig.throttle({ operation: 'kinesis:PutRecords', statement: 4 });
-    for (const call of [2, 3, 4]) rig.throttle({ operation: 'kinesis:PutRecords', call, statement: 0 });
+    for (const call of [2, 3, 4, 5, 6, 7]) rig.throttle({ operation: 'kinesis:PutRecords', call, statement: 0 });
     const { Records } = kinesisEvent(sales);
 
     const answer = await dedup().invoke({ Records });

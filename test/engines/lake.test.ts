@@ -108,7 +108,7 @@ test('a record that stays refused has the batch delivered again from its first s
   const sales = someSales(1_200, () => ({ tenders: [] }));
   const event = kinesisEvent(sales);
   lake.rig.throttle({ operation: 'firehose:PutRecordBatch', call: 1, statement: 1 });
-  for (const call of [2, 3, 4]) lake.rig.throttle({ operation: 'firehose:PutRecordBatch', call, statement: 0 });
+  for (const call of [2, 3, 4, 5]) lake.rig.throttle({ operation: 'firehose:PutRecordBatch', call, statement: 0 });
   const container = lake.writer();
 
   const { batchItemFailures } = await container.invoke<any>(event);
@@ -119,6 +119,21 @@ test('a record that stays refused has the batch delivered again from its first s
   await lake.writer().invoke(kinesisEvent([aSale({ transactionId: 'X' })], { shard: 1 }));
   await lake.flush();
   expect(await lake.lakeTotals()).toEqual(totalsOf([...sales, aSale({ transactionId: 'X' })]));
+});
+
+test('once Firehose refuses records it is given no more: what follows comes again anyway', async () => {
+  // Two calls of 4 MiB, and a third.
+  const sales = someSales(40, () => ({ tenders: [], lines: manyLines(100), note: '😀'.repeat(500) }));
+  for (const call of [1, 2, 3, 4, 5]) lake.rig.throttle({ operation: 'firehose:PutRecordBatch', call, statement: 0 });
+
+  const { batchItemFailures } = await lake.writer().invoke<any>(kinesisEvent(sales));
+
+  expect(batchItemFailures).toHaveLength(1);
+  expect(lake.rig.calls()['firehose:PutRecordBatch']).toBe(5);
+  const paid = aSale({ transactionId: 'X' });
+  await lake.writer().invoke(kinesisEvent([...sales, paid]));
+  await lake.flush();
+  expect(await lake.lakeTotals()).toEqual(totalsOf([...sales, paid]));
 });
 
 test('a writer that is killed before or after any of its calls loses nothing and doubles nothing', async () => {

@@ -61,7 +61,7 @@ test('claims outlive the oldest sale, the stream and the redrive', () => {
 
   template.hasResourceProperties('AWS::Lambda::Function', {
     Environment: {
-      Variables: Match.objectLike({ CLAIM_DAYS: String(maximumSaleAgeDays! + 1 + 7 + stage.redriveDays) }),
+      Variables: Match.objectLike({ CLAIM_DAYS: String(maximumSaleAgeDays! + 1 + 7 + stage.redriveDays + 1) }),
     },
   });
   template.hasResourceProperties('AWS::DynamoDB::GlobalTable', {

@@ -119,11 +119,12 @@ export const rowTables: readonly RowTable[] = [saleLines, saleTenders];
 export function lineRowsOf(sale: Sale): SaleLineRow[] {
   const sign = signOf(sale);
   const shared = sharedBy(sale);
+  const note = storable(sale.note);
   return sale.lines.map((line) => ({
     ...shared,
     line: line.line,
     customer_id: sale.customerId,
-    note: storable(sale.note),
+    note,
     sku: line.sku,
     category: storable(line.category),
     quantity: line.quantity,

@@ -1,3 +1,5 @@
+import { isReal } from './times';
+
 /** A sale as every room behind the door sees it: card numbers are tokens. Money is in minor units of `currency`. */
 export interface Sale {
   readonly source: string;
@@ -72,6 +74,9 @@ export function businessDateOf(sale: Pick<Sale, 'businessDate' | 'occurredAt'>):
   return sale.businessDate ?? sale.occurredAt.slice(0, 10);
 }
 
+const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/;
+const dayForm = /^\d{4}-\d\d-\d\d$/;
+
 /**
  * Reads a sale from a stream record. The door has checked every field, so this asks only whether the record is a sale at
  * all; a reason is returned for one that is not, since no retry will mend it.
@@ -88,10 +93,12 @@ export function parseSale(text: string): Sale | { readonly reason: string } {
     if (typeof sale[field] !== 'string' || sale[field] === '') return { reason: `${field} is missing` };
   if (sale.type !== 'sale' && sale.type !== 'return') return { reason: 'type is neither sale nor return' };
   for (const field of ['occurredAt', 'acceptedAt'] as const)
-    if (typeof sale[field] !== 'string' || Number.isNaN(Date.parse(sale[field])))
-      return { reason: `${field} is not a time` };
-  for (const field of ['businessDate', 'originalTransactionId', 'customerId', 'note'] as const)
+    if (!isOf(timeForm, sale[field])) return { reason: `${field} is not a time` };
+  for (const field of ['originalTransactionId', 'customerId', 'note'] as const)
     if (!isOptional('string', sale[field])) return { reason: `${field} is not text` };
+  // A day that is none would stop the ledger's loads, and with them every sale behind it.
+  if (sale.businessDate !== undefined && !isOf(dayForm, sale.businessDate))
+    return { reason: 'businessDate is not a day' };
   if (!Array.isArray(sale.lines) || sale.lines.length === 0) return { reason: 'lines are missing' };
   for (const line of sale.lines as Partial<SaleLine>[]) {
     if (typeof line?.sku !== 'string' || ![line.line, line.quantity, line.unitPrice].every(Number.isSafeInteger))
@@ -101,10 +108,27 @@ export function parseSale(text: string): Sale | { readonly reason: string } {
     if (!isOptional('string', line.category)) return { reason: 'category of a line is not text' };
   }
   if (!Array.isArray(sale.tenders)) return { reason: 'tenders are missing' };
-  for (const tender of sale.tenders as Partial<Tender>[])
+  for (const tender of sale.tenders as Partial<Tender>[]) {
     if (typeof tender?.type !== 'string' || !Number.isSafeInteger(tender.amount))
       return { reason: 'a tender lacks its type or amount' };
+    if (!isOptional('string', tender.gateway) || !isOptional('string', tender.gatewayReference))
+      return { reason: 'gateway or gatewayReference of a tender is not text' };
+    if (tender.card !== undefined && !isCard(tender.card))
+      return { reason: 'a card lacks its token, brand, bin or last4, or has an issuer that is not text' };
+  }
   return sale as Sale;
+}
+
+function isOf(form: RegExp, value: unknown): boolean {
+  return typeof value === 'string' && form.test(value) && isReal(value);
+}
+
+function isCard(card: Partial<TokenizedCard> | null): boolean {
+  return (
+    [card?.token, card?.brand, card?.bin, card?.last4].every((part) => typeof part === 'string') &&
+    isOptional('string', card?.country) &&
+    isOptional('string', card?.funding)
+  );
 }
 
 function isOptional(kind: 'string' | 'integer', value: unknown): boolean {

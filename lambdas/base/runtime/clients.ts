@@ -22,6 +22,10 @@ function connection() {
       httpsAgent: new Agent({ keepAlive: true, maxSockets: 50 }),
       connectionTimeout: 2_000,
       requestTimeout: 10_000,
+      // Without it a request that takes longer is only warned about.
+      throwOnRequestTimeout: true,
+      // The one above ends when an answer begins; this one is for an answer that stops in its middle.
+      socketTimeout: 10_000,
     }),
   };
 }

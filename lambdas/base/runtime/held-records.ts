@@ -1,4 +1,5 @@
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { inParallel } from './in-parallel';
 import type { StreamRecord } from './stream-batch';
 
 /** A record that no retry will mend, and why. The reason names fields, never their contents. */
@@ -8,6 +9,8 @@ export interface HeldRecord {
   /** Further facts for the operator, for example the position of the sale it conflicts with. */
   readonly details?: Readonly<Record<string, string>>;
 }
+
+const putsAtOnce = 8;
 
 /**
  * Holds records in S3 under `<folder>/<shard>/<sequence number>.json`, encrypted with the room's key, in the form of
@@ -20,13 +23,7 @@ export async function holdRecords(
   folder: string,
   held: readonly HeldRecord[],
 ): Promise<void> {
-  const queue = [...held];
-  const worker = async () => {
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) await hold(next);
-  };
-  await Promise.all(Array.from({ length: Math.min(8, held.length) }, worker));
-
-  async function hold({ record, reason, details }: HeldRecord): Promise<void> {
+  await inParallel(held, putsAtOnce, async ({ record, reason, details }) => {
     await s3.send(
       new PutObjectCommand({
         Bucket: bucketName,
@@ -35,5 +32,5 @@ export async function holdRecords(
         Body: JSON.stringify({ reason, ...details, payload: JSON.stringify({ Records: [record.original] }) }),
       }),
     );
-  }
+  });
 }

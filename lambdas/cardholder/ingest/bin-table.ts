@@ -53,10 +53,6 @@ export class BinTable {
     );
   }
 
-  get prefixes(): number {
-    return this.#issuers.size;
-  }
-
   /** The issuer of a card whose number starts with these digits: eight are enough. */
   issuerOf(start: string): Issuer {
     for (const length of this.#lengths) {

@@ -16,8 +16,8 @@ const mostEvents = 500;
 const mostEventBytes = 256 * 1024;
 
 /** Reads the body of a request. Nothing of it is repeated in an answer: it is the most sensitive text there is. */
-export function readEnvelope(body: string | null, isBase64Encoded: boolean): Envelope | BadRequest {
-  if (body === null || body === '') return bad("got an empty body, allowed: JSON of the form {'sales': [...]}");
+export function readEnvelope(body: string | null | undefined, isBase64Encoded: boolean): Envelope | BadRequest {
+  if (!body) return bad("got an empty body, allowed: JSON of the form {'sales': [...]}");
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   const bytes = Buffer.byteLength(text);
   if (bytes > mostBytes)

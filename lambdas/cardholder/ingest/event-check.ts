@@ -1,4 +1,5 @@
 import { currencies } from '../../base/domain/currencies';
+import { isReal } from '../../base/domain/times';
 import { holdsCardNumber } from '../card-number-search';
 import { allowedIn, firstFault, isSaleEvent, type SaleEvent } from '../sale-event';
 import { admit, type CheckedSale } from './admission';
@@ -37,22 +38,17 @@ function faultOf(event: unknown): Rejection {
 
 function timeFault(event: SaleEvent, { maximumAgeMs }: DoorRules, nowMs: number): Rejection | undefined {
   const { occurredAt, businessDate } = event;
+  if (!isReal(occurredAt)) return Rejection.of('occurredAt', shown(occurredAt), allowedIn('occurredAt'));
   const occurredMs = Date.parse(occurredAt);
-  if (!isReal(occurredAt, occurredMs)) return Rejection.of('occurredAt', shown(occurredAt), allowedIn('occurredAt'));
   if (occurredMs > nowMs + aheadMs)
     return new Rejection('too-far-ahead', `occurredAt: got ${occurredAt}, allowed: at most 24 hours ahead`);
   if (maximumAgeMs !== undefined && occurredMs < nowMs - maximumAgeMs) {
     const days = maximumAgeMs / 86_400_000;
     return new Rejection('too-old', `occurredAt: got ${occurredAt}, allowed: at most ${days} days ago`);
   }
-  if (businessDate !== undefined && !isReal(businessDate, Date.parse(businessDate)))
+  if (businessDate !== undefined && !isReal(businessDate))
     return Rejection.of('businessDate', shown(businessDate), allowedIn('businessDate'));
   return undefined;
-}
-
-/** `2026-02-30` is parsed by some and rolled over: a time is real when it is written back as it came. */
-function isReal(text: string, ms: number): boolean {
-  return ms >= 0 && new Date(ms).toISOString().startsWith(text.slice(0, 19));
 }
 
 function moneyFault({ currency, note, lines, tenders }: SaleEvent): Rejection | undefined {
@@ -78,11 +74,10 @@ function moneyFault({ currency, note, lines, tenders }: SaleEvent): Rejection | 
         if (isCardLike(value)) return looksLikeCardNumber(`lines[${index}].${field}`);
     }
   }
-  let tendered = 0;
   for (let index = 0; index < tenders.length; index++) {
     const { amount } = tenders[index]!;
-    tendered += amount;
-    if (tendered > Number.MAX_SAFE_INTEGER)
+    total += amount;
+    if (total > Number.MAX_SAFE_INTEGER)
       return Rejection.of(`tenders[${index}].amount`, 'amounts that add up beyond 2^53', 'sums of at most 2^53 - 1');
     if (isCardLike(amount)) return looksLikeCardNumber(`tenders[${index}].amount`);
   }

@@ -41,6 +41,8 @@ const rules: DoorRules = {
 };
 // What it takes to answer; the function's own timeout would leave the caller without one.
 const reserveMs = 2_000;
+// A third of a second: the sender waits, and may come again.
+const writeAttempts = 4;
 
 /**
  * Takes sales in: checks each, replaces its card numbers by tokens, and writes it to the stream. The answer says, per
@@ -52,10 +54,12 @@ const reserveMs = 2_000;
  */
 export async function handler(event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> {
   let timer: NodeJS.Timeout | undefined;
+  const late = new AbortController();
   const deadline = new Promise<APIGatewayProxyResult>((resolve) => {
     timer = setTimeout(
       () => {
         log.error('ingest ran out of time');
+        late.abort();
         resolve(unavailable('timeout'));
       },
       Math.max(0, context.getRemainingTimeInMillis() - reserveMs),
@@ -63,7 +67,7 @@ export async function handler(event: APIGatewayProxyEvent, context: Context): Pr
     timer.unref();
   });
   try {
-    return await Promise.race([takeIn(event), deadline]);
+    return await Promise.race([takeIn(event, late.signal), deadline]);
   } catch (error) {
     // Not thrown on: the runtime would log the message, and a message can quote its input.
     log.error('ingest failed', describeFailure(error));
@@ -73,7 +77,10 @@ export async function handler(event: APIGatewayProxyEvent, context: Context): Pr
   }
 }
 
-async function takeIn({ body, isBase64Encoded }: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+async function takeIn(
+  { body, isBase64Encoded }: APIGatewayProxyEvent,
+  late: AbortSignal,
+): Promise<APIGatewayProxyResult> {
   const envelope = readEnvelope(body, isBase64Encoded);
   if ('statusCode' in envelope) return refuse(envelope);
   const now = new Date();
@@ -84,6 +91,8 @@ async function takeIn({ body, isBase64Encoded }: APIGatewayProxyEvent): Promise<
   );
   const checked = decisions.filter((decision): decision is CheckedSale => !(decision instanceof Rejection));
   const { sales, refused } = await tokenize(checked, now.toISOString());
+  // The container sleeps once it has answered: woken hours later, it must not go on under a keyset of the past.
+  late.throwIfAborted();
   for (const [decision, code] of await write(sales)) refused.set(decision, code);
 
   const results = decisions.map((decision, index) => resultOf(decision, refused, envelope.events[index]));
@@ -122,7 +131,7 @@ async function write(sales: ReadonlyMap<CheckedSale, Sale>): Promise<Retries> {
   if (decisions.length === 0) return new Map();
   const records = [...sales.values()].map((sale) => ({ partitionKey: saleKey(sale), text: JSON.stringify(sale) }));
   try {
-    const refused = await writeRecords(kinesis, streamName, records);
+    const refused = await writeRecords(kinesis, streamName, records, writeAttempts);
     return new Map([...refused].map((index) => [decisions[index]!, 'stream-throttled']));
   } catch (error) {
     log.error('stream failed', describeFailure(error));

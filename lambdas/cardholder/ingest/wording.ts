@@ -30,5 +30,7 @@ export function shownText(value: string, length = longest): string {
 /** `got` says what stood there without saying it: for card data, which is never shown. */
 export function shownKind(value: unknown): string {
   if (value === undefined) return 'nothing';
-  return typeof value === 'string' ? 'text that is not shown' : `a ${typeof value} that is not shown`;
+  if (value === null) return 'null';
+  if (typeof value === 'string') return 'text that is not shown';
+  return typeof value === 'object' ? 'an object that is not shown' : `a ${typeof value} that is not shown`;
 }

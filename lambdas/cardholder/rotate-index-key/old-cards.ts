@@ -6,6 +6,8 @@ import {
   PutItemCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
+import { chunksOf } from '../../base/runtime/chunks';
+import { retryPause } from '../../base/runtime/retry-pause';
 import { indexPrefix } from '../card-sealing';
 import { asCardToken } from '../card-token';
 import type { CardItem } from '../vault-table';
@@ -15,6 +17,7 @@ const passKey = { pk: { S: 'rotation' } };
 // Items per page: one BatchGetItem, four inserts at most.
 const pageSize = 100;
 const mostDeletes = 25;
+const deleteAttempts = 5;
 
 /** The cards under an old index, page by page, and how far the pass over them has come. */
 export class OldCards {
@@ -53,12 +56,13 @@ export class OldCards {
   }
 
   async remove(pks: readonly string[]): Promise<void> {
-    for (let first = 0; first < pks.length; first += mostDeletes) {
-      let left: { DeleteRequest: { Key: Record<string, AttributeValue> } }[] = pks
-        .slice(first, first + mostDeletes)
-        .map((pk) => ({ DeleteRequest: { Key: { pk: { S: pk } } } }));
+    for (const chunk of chunksOf(pks, { most: mostDeletes })) {
+      let left: { DeleteRequest: { Key: Record<string, AttributeValue> } }[] = chunk.map((pk) => ({
+        DeleteRequest: { Key: { pk: { S: pk } } },
+      }));
       for (let attempt = 1; left.length > 0; attempt++) {
-        if (attempt > 5) throw new Error(`${left.length} old cards could not be removed now`);
+        if (attempt > deleteAttempts) throw new Error(`${left.length} old cards could not be removed now`);
+        if (attempt > 1) await retryPause(50, attempt - 1);
         const { UnprocessedItems } = await this.dynamoDb.send(
           new BatchWriteItemCommand({ RequestItems: { [this.tableName]: left } }),
         );
@@ -68,7 +72,7 @@ export class OldCards {
   }
 }
 
-export function cardOf(item: Record<string, AttributeValue>): CardItem {
+function cardOf(item: Record<string, AttributeValue>): CardItem {
   const token = asCardToken(item.token?.S);
   if (token === undefined) throw new Error('an item of the vault has no valid token');
   return { pk: item.pk!.S!, token, sealed: item.sealed!.B!, data: Number(item.data!.N) };

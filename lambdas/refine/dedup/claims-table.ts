@@ -1,10 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AttributeValue,
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { chunksOf } from '../../base/runtime/chunks';
+import { inParallel } from '../../base/runtime/in-parallel';
+import { retryPause } from '../../base/runtime/retry-pause';
 import type { Claim } from './first-seen';
 
 /** What to claim: a key, and the claim to make if there is none. */
@@ -46,7 +48,7 @@ export class ClaimsTable {
   private async insert(requests: readonly ClaimRequest[], holders: Map<string, Claim>): Promise<ClaimRequest[]> {
     const expiresAt = String(Math.floor(Date.now() / 1_000) + this.claimDays * 86_400);
     const nameless: ClaimRequest[] = [];
-    await eachChunk(requests, statementsPerCall, async (chunk) => {
+    await inParallel(chunksOf(requests, { most: statementsPerCall }), callsAtOnce, async (chunk) => {
       const { Responses = [] } = await this.dynamoDb.send(
         new BatchExecuteStatementCommand({
           Statements: chunk.map(({ key, position, digest }) => ({
@@ -71,10 +73,10 @@ export class ClaimsTable {
   }
 
   private async look(requests: readonly ClaimRequest[], holders: Map<string, Claim>): Promise<void> {
-    await eachChunk(requests, keysPerCall, async (chunk) => {
+    await inParallel(chunksOf(requests, { most: keysPerCall }), callsAtOnce, async (chunk) => {
       let keys: Record<string, AttributeValue>[] = chunk.map(({ key }) => ({ id: { S: key } }));
       for (let attempt = 1; keys.length > 0 && attempt <= attempts; attempt++) {
-        if (attempt > 1) await delay(25 * 2 ** attempt * (0.5 + Math.random() / 2));
+        if (attempt > 1) await retryPause(100, attempt - 1);
         const answer = await this.dynamoDb.send(
           new BatchGetItemCommand({ RequestItems: { [this.tableName]: { Keys: keys, ConsistentRead: true } } }),
         );
@@ -92,17 +94,4 @@ function claimOf(item: Record<string, AttributeValue> | undefined): Claim | unde
   const position = item?.position?.S;
   const digest = item?.digest?.S;
   return position === undefined || digest === undefined ? undefined : { position, digest };
-}
-
-/** Sends chunks, a few at once. */
-async function eachChunk<T>(list: readonly T[], size: number, send: (chunk: readonly T[]) => Promise<void>) {
-  let next = 0;
-  const worker = async () => {
-    while (next < list.length) {
-      const chunk = list.slice(next, next + size);
-      next += size;
-      await send(chunk);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(callsAtOnce, Math.ceil(list.length / size)) }, worker));
 }

@@ -1,10 +1,10 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
-import { parseSale, type Sale, saleKey } from '../../base/domain/sale';
 import { dynamoDbClient, kinesisClient, s3Client } from '../../base/runtime/clients';
 import { requireEnv } from '../../base/runtime/env';
 import { type HeldRecord, holdRecords } from '../../base/runtime/held-records';
 import { countMetrics, log } from '../../base/runtime/log';
-import { failFrom, readBatch, type StreamRecord } from '../../base/runtime/stream-batch';
+import { type SaleRecord, salesIn } from '../../base/runtime/sales-in';
+import { failFrom, readBatch } from '../../base/runtime/stream-batch';
 import { writeRecords } from '../../base/runtime/stream-writer';
 import { ClaimsTable } from './claims-table';
 import { digestOf } from './digest';
@@ -15,13 +15,10 @@ const kinesis = kinesisClient();
 const salesStream = requireEnv('SALES_STREAM_NAME');
 const s3 = s3Client();
 const heldBucket = requireEnv('HELD_BUCKET_NAME');
+// Longer than a second, in which a full shard has room again: what stays refused has all that follows written twice.
+const writeAttempts = 7;
 
-interface Arrival {
-  readonly record: StreamRecord;
-  readonly key: string;
-  readonly position: string;
-  readonly sale: Sale;
-}
+type Arrival = SaleRecord & { readonly position: string };
 
 /**
  * Hands each sale of `sales-ingest` over to `sales` once: the record that claimed it, and no other.
@@ -34,7 +31,8 @@ interface Arrival {
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
   const batch = readBatch(event);
-  const { arrivals, unreadable } = arrivalsOf(batch);
+  const { sales, unreadable } = salesIn(batch);
+  const arrivals = sales.map((arrival): Arrival => ({ ...arrival, position: arrival.record.position }));
   const holders = await claims.claim(
     firstOfEachKey(arrivals).map(({ key, position, sale }) => ({ key, position, digest: digestOf(sale) })),
   );
@@ -44,7 +42,7 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
   const held = [...unreadable, ...incomparable.map(incomparableOf)];
   await holdRecords(s3, heldBucket, 'held', held);
   const outgoing = handOver.map(({ key, record }) => ({ partitionKey: key, text: record.text }));
-  const refused = await writeRecords(kinesis, salesStream, outgoing);
+  const refused = await writeRecords(kinesis, salesStream, outgoing, writeAttempts);
 
   for (const { arrival, claim } of conflicts)
     log.warn('conflict', { key: arrival.key, position: arrival.position, winner: claim.position });
@@ -59,17 +57,6 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
     again.map(({ record }) => record),
     batch,
   );
-}
-
-function arrivalsOf(batch: readonly StreamRecord[]): { arrivals: Arrival[]; unreadable: HeldRecord[] } {
-  const arrivals: Arrival[] = [];
-  const unreadable: HeldRecord[] = [];
-  for (const record of batch) {
-    const sale = parseSale(record.text);
-    if ('reason' in sale) unreadable.push({ record, reason: sale.reason });
-    else arrivals.push({ record, key: saleKey(sale), position: record.position, sale });
-  }
-  return { arrivals, unreadable };
 }
 
 function conflictOf({ arrival, claim }: Contradiction<Arrival>): HeldRecord {

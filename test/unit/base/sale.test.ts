@@ -102,7 +102,10 @@ describe('reading a sale from a record', () => {
     [{ occurredAt: 5 }, 'occurredAt is not a time'],
     [{ occurredAt: ['2026-11-22T10:15:30Z'] }, 'occurredAt is not a time'],
     [{ acceptedAt: undefined }, 'acceptedAt is not a time'],
-    [{ businessDate: 20261122 }, 'businessDate is not text'],
+    [{ occurredAt: 'Nov 22, 2026' }, 'occurredAt is not a time'],
+    [{ businessDate: 20261122 }, 'businessDate is not a day'],
+    [{ businessDate: '2026-02-30' }, 'businessDate is not a day'],
+    [{ businessDate: ['2026-11-22'] }, 'businessDate is not a day'],
     [{ note: { text: 'x' } }, 'note is not text'],
     [{ lines: [] }, 'lines are missing'],
     [{ lines: {} }, 'lines are missing'],
@@ -116,6 +119,11 @@ describe('reading a sale from a record', () => {
     [{ tenders: undefined }, 'tenders are missing'],
     [{ tenders: [null] }, 'a tender lacks its type or amount'],
     [{ tenders: [{ type: 'cash', amount: '10' }] }, 'a tender lacks its type or amount'],
+    [{ tenders: [{ type: 'cash', amount: 10, gateway: 1 }] }, 'gateway or gatewayReference of a tender is not text'],
+    [
+      { tenders: [{ type: 'card', amount: 10, card: null }] },
+      'a card lacks its token, brand, bin or last4, or has an issuer that is not text',
+    ],
   ])('%j makes it none: %s', (change, reason) => {
     expect(parsed(change)).toEqual({ reason });
   });

@@ -32,7 +32,7 @@ const written = async () => (await recordsOf(rig, streamName)).sort();
 const texts = (all: readonly OutgoingRecord[]) => all.map(({ text }) => text).sort();
 
 test('no records are no call', async () => {
-  expect(await writeRecords(kinesis, streamName, [])).toEqual(new Set());
+  expect(await writeRecords(kinesis, streamName, [], 4)).toEqual(new Set());
 
   expect(rig.calls()).toEqual({});
 });
@@ -40,7 +40,7 @@ test('no records are no call', async () => {
 test('calls hold at most 500 records', async () => {
   const all = records(1_001);
 
-  await writeRecords(kinesis, streamName, all);
+  await writeRecords(kinesis, streamName, all, 4);
 
   expect(rig.calls()).toEqual({ 'kinesis:PutRecords': 3 });
   expect(await written()).toEqual(texts(all));
@@ -54,7 +54,7 @@ test('calls hold at most 5 MiB', async () => {
       return { FailedRecordCount: 0, Records: [] };
     });
 
-  await writeRecords(kinesis, streamName, records(26, 500_000));
+  await writeRecords(kinesis, streamName, records(26, 500_000), 4);
 
   expect(sizes).toEqual([5_000_000, 5_000_000, 3_000_000]);
 });
@@ -68,7 +68,7 @@ test('a record that was refused is tried again, alone', async () => {
     return proceed(input);
   });
 
-  expect(await writeRecords(kinesis, streamName, all)).toEqual(new Set());
+  expect(await writeRecords(kinesis, streamName, all, 4)).toEqual(new Set());
 
   expect(second.Records.map(({ PartitionKey }: any) => PartitionKey)).toEqual(['key-7']);
   expect(await written()).toEqual(texts(all));
@@ -80,7 +80,7 @@ test('what is refused four times is named by its place, and the rest is written'
   for (let call = 1; call <= 4; call++)
     rig.throttle({ operation: 'kinesis:PutRecords', call, statement: call === 1 ? 7 : 0 });
 
-  expect(await writeRecords(kinesis, streamName, all)).toEqual(new Set([7]));
+  expect(await writeRecords(kinesis, streamName, all, 4)).toEqual(new Set([7]));
 
   expect(rig.calls()).toEqual({ 'kinesis:PutRecords': 4 });
   expect(await written()).toEqual(texts(all.filter((_, index) => index !== 7)));
@@ -91,13 +91,13 @@ test('a place is that in all records, not in its call', async () => {
   for (let call = 2; call <= 5; call++)
     rig.throttle({ operation: 'kinesis:PutRecords', call, statement: call === 2 ? 99 : 0 });
 
-  expect(await writeRecords(kinesis, streamName, all)).toEqual(new Set([599]));
+  expect(await writeRecords(kinesis, streamName, all, 4)).toEqual(new Set([599]));
 });
 
 test('a call that fails as a whole is thrown', async () => {
   rig.throttle({ operation: 'kinesis:PutRecords' });
 
-  await expect(writeRecords(kinesis, streamName, records(3))).rejects.toThrow();
+  await expect(writeRecords(kinesis, streamName, records(3), 4)).rejects.toThrow();
 
   expect(await written()).toEqual([]);
 });

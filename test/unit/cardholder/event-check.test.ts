@@ -91,6 +91,12 @@ test.each<[string, object, string]>([
     card({ expiryMonth: 13 }),
     'tenders[0].card.expiryMonth: got a number that is not shown, allowed: a month, 1 to 12',
   ],
+  ['null for a card', tender({ card: null }), 'tenders[0].card: got null, allowed: an object with number'],
+  [
+    'a list for a card',
+    tender({ card: [1] }),
+    'tenders[0].card: got an object that is not shown, allowed: an object with number',
+  ],
   [
     'a card on cash',
     tender({ type: 'cash' }),
@@ -126,6 +132,14 @@ test('amounts whose products or sums leave the exact integers are rejected', () 
   const big = Number.MAX_SAFE_INTEGER;
 
   expect(rejected(aSale(line({ quantity: 2, unitPrice: big }))).code).toBe('invalid');
+  expect(
+    rejected(
+      aSale({
+        ...line({ quantity: 1, unitPrice: 0, discount: 2 ** 53 - 2 }),
+        tenders: [{ type: 'cash', amount: 2 ** 53 - 2 }],
+      }),
+    ).code,
+  ).toBe('invalid');
   expect(
     rejected(aSale({ lines: [1, 2, 3].map((each) => ({ line: each, sku: 'A', quantity: 1, unitPrice: 2 ** 52 })) }))
       .code,

@@ -34,7 +34,7 @@ const arbitraryRows = fc
 test('packing keeps the limits of a record, and loses and doubles no row', () => {
   fc.assert(
     fc.property(arbitraryRows, (rows) => {
-      const packed = packRows(rows);
+      const packed = [...packRows(rows)];
 
       for (const { text, bytes, rows: count } of packed) {
         expect(bytes).toBe(Buffer.byteLength(text));
@@ -69,7 +69,19 @@ test('a record names every sale that has rows in it', () => {
 });
 
 test('a sale of 2,000 lines takes four records, since Firehose takes 500 rows out of one', () => {
-  expect(packRows(rowsOf(2_000)).map(({ rows }) => rows)).toEqual([500, 500, 500, 500]);
+  expect([...packRows(rowsOf(2_000))].map(({ rows }) => rows)).toEqual([500, 500, 500, 500]);
+});
+
+test('of a batch that is far larger than memory no more is made than one call takes', () => {
+  let made = 0;
+  function* rows(): Generator<PackableRow> {
+    for (;;) yield { date: '2026-11-22', json: 'x'.repeat(2_000), sale: made++ };
+  }
+
+  const [call] = callsFor(packRows(rows()));
+
+  expect(call!.length).toBeGreaterThan(0);
+  expect(made).toBeLessThan((5 * 1_024 * 1_024) / 2_000 + maximumRecordRows);
 });
 
 test('rows of many sales share a record', () => {
@@ -80,10 +92,10 @@ test('rows of many sales share a record', () => {
 });
 
 test('a call takes at most 500 records and 4 MiB', () => {
-  const small = packRows(rowsOf(501, (index) => ({ date: `day ${index}` })));
-  const large = packRows(rowsOf(9, (index) => ({ date: `day ${index}`, json: 'x'.repeat(1_000_000) })));
+  const small = [...packRows(rowsOf(501, (index) => ({ date: `day ${index}` })))];
+  const large = [...packRows(rowsOf(9, (index) => ({ date: `day ${index}`, json: 'x'.repeat(1_000_000) })))];
 
-  expect(callsFor(small).map((call) => call.length)).toEqual([500, 1]);
-  expect(callsFor(large).map((call) => call.length)).toEqual([4, 4, 1]);
-  expect(callsFor([])).toEqual([]);
+  expect([...callsFor(small)].map((call) => call.length)).toEqual([500, 1]);
+  expect([...callsFor(large)].map((call) => call.length)).toEqual([4, 4, 1]);
+  expect([...callsFor([])]).toEqual([]);
 });

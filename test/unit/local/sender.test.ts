@@ -186,7 +186,17 @@ describe('files', () => {
     const path = join(folder, 'damaged.gz');
     writeFileSync(path, gzipSync(JSON.stringify(events(1))).subarray(0, -10));
 
-    await expect(open().sendFile(path)).rejects.toThrow();
+    await expect(open().sendFile(path)).rejects.toThrow(`${path}: unexpected end of file after line 0`);
+  });
+
+  test('one that cannot be read is an error that names it', async () => {
+    await expect(open().sendFile(folder)).rejects.toThrow(`${folder}: EISDIR`);
+  });
+
+  test('may begin with the mark that some systems put there', async () => {
+    await open().sendFile(file([`\ufeff${JSON.stringify(events(1)[0])}`, { transactionId: 'next' }]));
+
+    expect(requests.flatMap(idsOf)).toEqual(['T-0', 'next']);
   });
 });
 
@@ -313,7 +323,7 @@ describe('answers that say nothing of the events: all are sent again', () => {
 });
 
 describe('a request that is refused as a whole', () => {
-  test.each([400, 401, 403, 404, 413, 415])('ends with HTTP %d and what the API said', async (status) => {
+  test.each([400, 401, 403, 404, 415])('ends with HTTP %d and what the API said', async (status) => {
     answer = () => [status, { code: 'no', message: 'sales: got 501 events, allowed: 1 to 500' }];
 
     await expect(open().sendFile(file(events(3)))).rejects.toThrow(
@@ -324,14 +334,32 @@ describe('a request that is refused as a whole', () => {
   });
 
   test('stops the file, and what is under way is waited for', async () => {
-    answer = (request, index) => (index === 1 ? [413, 'too large'] : accepted(request));
+    answer = (request, index) => (index === 1 ? [403, 'no'] : accepted(request));
     const sender = open({ concurrency: 3 });
 
-    await expect(sender.sendFile(file(events(10_000)))).rejects.toThrow('HTTP 413');
+    await expect(sender.sendFile(file(events(10_000)))).rejects.toThrow('HTTP 403');
 
     expect(requests.length).toBeLessThan(100);
     expect(under.now).toBe(0);
     expect(sender.totals.accepted).toBe(10 * (requests.length - 1));
+  });
+});
+
+describe('a request that is too large', () => {
+  test('is sent in parts, and an event that is too large by itself is rejected', async () => {
+    const most = 1_000;
+    answer = (request) => (request.bytes > most ? [413, { message: `got ${request.bytes} bytes` }] : accepted(request));
+    const long = { transactionId: 'long', note: 'x'.repeat(2 * most) };
+    const sender = open();
+
+    await sender.sendFile(file([...events(6), long, ...events(6)]));
+
+    expect(sender.totals).toMatchObject({ received: 13, accepted: 12, rejected: 1, retried: 0 });
+    expect(sender.totals.rejections['too-large']).toEqual({
+      count: 1,
+      example: expect.stringMatching(/^got 2\d\d\d bytes$/),
+    });
+    expect(requests.filter(({ bytes }) => bytes <= most).flatMap(idsOf)).toHaveLength(12);
   });
 });
 

@@ -201,3 +201,12 @@ test('a secret without a token says so, and is asked again', async () => {
 
   expect(received).toEqual([{ database: 'merchandising', token: 'first', lines: 1 }]);
 });
+
+test('a secret that is no JSON is named, and nothing of it is told', async () => {
+  secret = () => 'a-token-as-it-is';
+
+  const failure = open().write([point('sales')]);
+
+  await expect(failure).rejects.toThrow('secret arn:write-token holds no JSON');
+  await expect(failure).rejects.not.toThrow('a-token');
+});

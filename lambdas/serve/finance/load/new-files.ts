@@ -1,5 +1,6 @@
 import type { _Object } from '@aws-sdk/client-s3';
 import { partitionColumn, type RowTable, rowTables } from '../../../base/domain/sale-rows';
+import { chunksOf } from '../../../base/runtime/chunks';
 
 /** A file of the lake. */
 export interface LakeFile {
@@ -56,19 +57,7 @@ export function newFiles(offered: readonly LakeFile[], loaded: ReadonlySet<strin
 
 /** Cuts files, in order, into loads. A file above the limit is a load of its own. */
 export function loadsOf(files: readonly LakeFile[]): LakeFile[][] {
-  const loads: LakeFile[][] = [];
-  let bytes = 0;
-  for (const file of files) {
-    const last = loads.at(-1);
-    if (last === undefined || last.length === maximumFiles || bytes + file.bytes > maximumBytes) {
-      loads.push([file]);
-      bytes = file.bytes;
-    } else {
-      last.push(file);
-      bytes += file.bytes;
-    }
-  }
-  return loads;
+  return [...chunksOf(files, { most: maximumFiles, bytes: maximumBytes, sizeOf: ({ bytes }) => bytes })];
 }
 
 /** How long the oldest of these files has been waiting for the ledger. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type CancellationReason,
   type DynamoDBClient,
@@ -6,6 +5,7 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
+import { retryPause } from '../../../base/runtime/retry-pause';
 import { type Pack, type Portion, packOf } from './packing';
 
 export interface CountersTableProps {
@@ -52,7 +52,7 @@ export class CountersTable {
       open = packOf(left);
       if (onlyClaimed) continue;
       if (attempt++ === attempts) return { alreadyCounted, done: false };
-      await delay(Math.min(25 * 2 ** attempt, 1_000) * (0.5 + Math.random() / 2));
+      await retryPause(100, attempt - 1, 1_000);
     }
   }
 

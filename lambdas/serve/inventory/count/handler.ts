@@ -1,12 +1,12 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
-import { parseSale } from '../../../base/domain/sale';
 import { dynamoDbClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { type HeldRecord, holdRecords } from '../../../base/runtime/held-records';
+import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
-import { failFrom, readBatch, type StreamRecord, shardOf } from '../../../base/runtime/stream-batch';
+import { salesIn } from '../../../base/runtime/sales-in';
+import { failFrom, readBatch, shardOf } from '../../../base/runtime/stream-batch';
 import { CountersTable } from './counters-table';
-import { type Portion, packsOf, portionsOf } from './packing';
+import { packsOf, portionsOf } from './packing';
 
 const counters = new CountersTable(dynamoDbClient(), {
   claimsTableName: requireEnv('CLAIMS_TABLE_NAME'),
@@ -26,9 +26,10 @@ const heldBucket = requireEnv('HELD_BUCKET_NAME');
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
   const batch = readBatch(event);
-  const { portions, held } = portionsIn(batch);
-  await holdRecords(s3, heldBucket, 'held', held);
+  const { sales, unreadable } = salesIn(batch);
+  await holdRecords(s3, heldBucket, 'held', unreadable);
 
+  const portions = sales.flatMap(({ sale, record }) => portionsOf(sale).map((portion) => ({ ...portion, record })));
   const lane = shardOf(event);
   const uncounted = new Set(portions.map(({ claim }) => claim));
   let counted = 0;
@@ -46,25 +47,10 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
     Counted: counted,
     Duplicates: portions.length - again.length - counted,
     Delayed: again.length,
-    Held: held.length,
+    Held: unreadable.length,
   });
   return failFrom(
     again.map(({ record }) => record),
     batch,
   );
-}
-
-interface PortionOfRecord extends Portion {
-  readonly record: StreamRecord;
-}
-
-function portionsIn(batch: readonly StreamRecord[]): { portions: PortionOfRecord[]; held: HeldRecord[] } {
-  const portions: PortionOfRecord[] = [];
-  const held: HeldRecord[] = [];
-  for (const record of batch) {
-    const sale = parseSale(record.text);
-    if ('reason' in sale) held.push({ record, reason: sale.reason });
-    else for (const portion of portionsOf(sale)) portions.push({ ...portion, record });
-  }
-  return { portions, held };
 }

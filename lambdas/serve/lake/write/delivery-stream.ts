@@ -1,25 +1,42 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type FirehoseClient, PutRecordBatchCommand } from '@aws-sdk/client-firehose';
+import { chunksOf } from '../../../base/runtime/chunks';
+import { retryPause } from '../../../base/runtime/retry-pause';
 import type { PackedRecord } from './packed-rows';
 
 // What PutRecordBatch takes.
 const maximumRecords = 500;
 const maximumBytes = 4 * 1_024 * 1_024;
-const attempts = 4;
+// More than a second: Firehose counts by seconds.
+const attempts = 5;
+
+export interface Delivery {
+  readonly rowsTaken: number;
+  readonly recordsRefused: number;
+  /** Indexes of the sales of which rows were not taken. */
+  readonly salesRefused: ReadonlySet<number>;
+}
 
 /**
- * Gives records to a Firehose delivery stream and returns those that were not taken after a few tries: a call that
- * succeeds can still refuse single records. A record whose answer was lost may lie in the lake twice. Throws when a call
- * fails as a whole; calls before it may have delivered.
+ * Gives records to a Firehose delivery stream, a call at a time. A call that succeeds can still refuse single records:
+ * those are tried again, and when some stay refused the stream is given nothing more, since all that follows would come
+ * again with them. A record whose answer was lost may lie in the lake twice. Throws when a call fails as a whole; calls
+ * before it may have delivered.
  */
 export async function deliver(
   firehose: FirehoseClient,
   deliveryStreamName: string,
-  records: readonly PackedRecord[],
-): Promise<PackedRecord[]> {
-  const refused: PackedRecord[] = [];
-  for (const call of callsFor(records)) refused.push(...(await put(call)));
-  return refused;
+  records: Iterable<PackedRecord>,
+): Promise<Delivery> {
+  let rowsTaken = 0;
+  let recordsRefused = 0;
+  const salesRefused = new Set<number>();
+  for (const call of callsFor(records)) {
+    const refused = recordsRefused > 0 ? call : await put(call);
+    rowsTaken += rowsIn(call) - rowsIn(refused);
+    recordsRefused += refused.length;
+    for (const { sales } of refused) for (const sale of sales) salesRefused.add(sale);
+  }
+  return { rowsTaken, recordsRefused, salesRefused };
 
   async function put(call: readonly PackedRecord[]): Promise<readonly PackedRecord[]> {
     let left = call;
@@ -33,24 +50,16 @@ export async function deliver(
       if (!FailedPutCount) return [];
       left = left.filter((_, place) => RequestResponses?.[place]?.ErrorCode !== undefined);
       if (attempt === attempts) return left;
-      await delay(50 * 2 ** attempt * (0.5 + Math.random() / 2));
+      await retryPause(100, attempt);
     }
   }
 }
 
 /** Cuts records, in order, into calls within the limits of PutRecordBatch. */
-export function callsFor(records: readonly PackedRecord[]): PackedRecord[][] {
-  const calls: PackedRecord[][] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const last = calls.at(-1);
-    if (last === undefined || last.length === maximumRecords || bytes + record.bytes > maximumBytes) {
-      calls.push([record]);
-      bytes = record.bytes;
-    } else {
-      last.push(record);
-      bytes += record.bytes;
-    }
-  }
-  return calls;
+export function callsFor(records: Iterable<PackedRecord>): Iterable<PackedRecord[]> {
+  return chunksOf(records, { most: maximumRecords, bytes: maximumBytes, sizeOf: ({ bytes }) => bytes });
+}
+
+function rowsIn(records: readonly PackedRecord[]): number {
+  return records.reduce((sum, { rows }) => sum + rows, 0);
 }

@@ -1,13 +1,14 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
-import { parseSale, type Sale, saleKey } from '../../../base/domain/sale';
+import type { Sale } from '../../../base/domain/sale';
 import { lineRowsOf, partitionColumn, tenderRowsOf } from '../../../base/domain/sale-rows';
 import { firehoseClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { type HeldRecord, holdRecords } from '../../../base/runtime/held-records';
+import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
-import { failFrom, readBatch, type StreamRecord } from '../../../base/runtime/stream-batch';
+import { salesIn } from '../../../base/runtime/sales-in';
+import { failFrom, readBatch } from '../../../base/runtime/stream-batch';
 import { deliver } from './delivery-stream';
-import { type PackableRow, type PackedRecord, packRows } from './packed-rows';
+import { type PackableRow, packRows } from './packed-rows';
 
 const linesStreamName = requireEnv('LINES_STREAM_NAME');
 const tendersStreamName = requireEnv('TENDERS_STREAM_NAME');
@@ -24,44 +25,30 @@ const s3 = s3Client();
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
   const batch = readBatch(event);
-  const seen = new Set<string>();
-  const sales: { record: StreamRecord; sale: Sale }[] = [];
-  const held: HeldRecord[] = [];
-  for (const record of batch) {
-    const sale = parseSale(record.text);
-    if ('reason' in sale) held.push({ record, reason: sale.reason });
-    else if (!seen.has(saleKey(sale))) {
-      seen.add(saleKey(sale));
-      sales.push({ record, sale });
-    }
-  }
-  await holdRecords(s3, heldBucketName, 'held', held);
+  const { sales, unreadable } = salesIn(batch);
+  await holdRecords(s3, heldBucketName, 'held', unreadable);
 
-  const lines = sales.flatMap(({ sale }, index) => packable(lineRowsOf(sale), index));
-  const tenders = sales.flatMap(({ sale }, index) => packable(tenderRowsOf(sale), index));
-  const [refusedLines, refusedTenders] = await Promise.all([
-    deliver(firehose, linesStreamName, packRows(lines)),
-    deliver(firehose, tendersStreamName, packRows(tenders)),
+  const seen = new Set<string>();
+  const once = sales.filter(({ key }) => seen.size < seen.add(key).size);
+  const [lines, tenders] = await Promise.all([
+    deliver(firehose, linesStreamName, packRows(rowsOf(lineRowsOf))),
+    deliver(firehose, tendersStreamName, packRows(rowsOf(tenderRowsOf))),
   ]);
 
-  const refused = [...refusedLines, ...refusedTenders];
   countMetrics({
-    LinesWritten: lines.length - rowsIn(refusedLines),
-    TendersWritten: tenders.length - rowsIn(refusedTenders),
-    RecordsRefused: refused.length,
-    Held: held.length,
+    LinesWritten: lines.rowsTaken,
+    TendersWritten: tenders.rowsTaken,
+    RecordsRefused: lines.recordsRefused + tenders.recordsRefused,
+    Held: unreadable.length,
   });
-  const again = new Set(refused.flatMap(({ sales: indexes }) => indexes));
   return failFrom(
-    [...again].map((index) => sales[index]!.record),
+    [...lines.salesRefused, ...tenders.salesRefused].map((index) => once[index]!.record),
     batch,
   );
-}
 
-function packable(rows: readonly { readonly [partitionColumn]: string }[], sale: number): PackableRow[] {
-  return rows.map((row) => ({ date: row[partitionColumn], json: JSON.stringify(row), sale }));
-}
-
-function rowsIn(records: readonly PackedRecord[]): number {
-  return records.reduce((sum, { rows }) => sum + rows, 0);
+  /** Made one by one, as they are packed. */
+  function* rowsOf(make: (sale: Sale) => readonly { readonly [partitionColumn]: string }[]): Generator<PackableRow> {
+    for (const [index, { sale }] of once.entries())
+      for (const row of make(sale)) yield { date: row[partitionColumn], json: JSON.stringify(row), sale: index };
+  }
 }

@@ -24,23 +24,11 @@ export const maximumRecordRows = 500;
 
 /**
  * Packs rows into as few records as the limits allow, since Firehose bills every record as a multiple of 5 KB. Each row is
- * in exactly one record; the rows of a sale may be spread over several.
+ * in exactly one record; the rows of a sale may be spread over several. Holds one open record per date and no more: a
+ * batch of long sales with long notes is hundreds of megabytes of rows.
  */
-export function packRows(rows: readonly PackableRow[]): PackedRecord[] {
-  const packed: PackedRecord[] = [];
+export function* packRows(rows: Iterable<PackableRow>): Generator<PackedRecord> {
   const open = new Map<string, { lines: string[]; bytes: number; sales: Set<number> }>();
-  const close = (date: string) => {
-    const record = open.get(date);
-    if (record === undefined) return;
-    open.delete(date);
-    packed.push({
-      date,
-      text: record.lines.join(''),
-      bytes: record.bytes,
-      rows: record.lines.length,
-      sales: [...record.sales],
-    });
-  };
   for (const { date, json, sale } of rows) {
     const line = `${json}\n`;
     const bytes = Buffer.byteLength(line);
@@ -48,14 +36,19 @@ export function packRows(rows: readonly PackableRow[]): PackedRecord[] {
     if (
       record !== undefined &&
       (record.lines.length === maximumRecordRows || record.bytes + bytes > maximumRecordBytes)
-    )
-      close(date);
-    record = open.get(date) ?? { lines: [], bytes: 0, sales: new Set() };
+    ) {
+      yield close(date, record);
+      record = undefined;
+    }
+    record ??= { lines: [], bytes: 0, sales: new Set() };
     open.set(date, record);
     record.lines.push(line);
     record.bytes += bytes;
     record.sales.add(sale);
   }
-  for (const date of [...open.keys()]) close(date);
-  return packed;
+  for (const [date, record] of open) yield close(date, record);
+
+  function close(date: string, { lines, bytes, sales }: { lines: string[]; bytes: number; sales: Set<number> }) {
+    return { date, text: lines.join(''), bytes, rows: lines.length, sales: [...sales] };
+  }
 }

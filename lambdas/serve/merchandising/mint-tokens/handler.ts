@@ -1,7 +1,8 @@
-import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { secretsManagerClient } from '../../../base/runtime/clients';
 import { deployStep } from '../../../base/runtime/deploy-step';
 import { requireEnv } from '../../../base/runtime/env';
+import { readSecret } from '../../../base/runtime/secret';
 import { administrationOf } from './influxdb-administration';
 
 const secrets = secretsManagerClient();
@@ -17,9 +18,9 @@ const tokenSecretArns = { write: requireEnv('WRITE_TOKEN_SECRET_ARN'), read: req
  * stored, or that an instance before this one had minted, is replaced.
  */
 export const handler = deployStep(async (properties) => {
-  const user = JSON.parse(await readSecret(requireEnv('FIRST_USER_SECRET_ARN')));
+  const { username = '', password = '' } = await readSecret(secrets, requireEnv('FIRST_USER_SECRET_ARN'));
   const url = `https://${requireEnv('INFLUXDB_ENDPOINT')}:8086`;
-  const administration = await administrationOf(url, requireEnv('ORGANIZATION'), user);
+  const administration = await administrationOf(url, requireEnv('ORGANIZATION'), { username, password });
 
   const bucketIds = [
     await administration.ensureBucket(requireEnv('SALES_DATABASE'), Number(properties.salesRetentionDays)),
@@ -28,15 +29,10 @@ export const handler = deployStep(async (properties) => {
   for (const action of ['write', 'read'] as const) {
     const secretArn = tokenSecretArns[action];
     const description = `tillstream-${action}`;
-    const stored = JSON.parse(await readSecret(secretArn)).id;
+    const { id: stored } = await readSecret(secrets, secretArn);
     if (stored !== undefined && (await administration.hasToken(stored))) continue;
     const minted = await administration.mintToken(description, action, bucketIds);
     await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: JSON.stringify(minted) }));
   }
   return {};
 });
-
-async function readSecret(secretArn: string): Promise<string> {
-  const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: secretArn }));
-  return SecretString ?? '{}';
-}

@@ -1,9 +1,9 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
-import { parseSale, type Sale, saleKey } from '../../../base/domain/sale';
 import { s3Client, secretsManagerClient } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { type HeldRecord, holdRecords } from '../../../base/runtime/held-records';
+import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
+import { salesIn } from '../../../base/runtime/sales-in';
 import { readBatch } from '../../../base/runtime/stream-batch';
 import { pointsOf, SeriesMinutes } from './points';
 import { influxDb } from './time-series';
@@ -26,22 +26,17 @@ const seriesMinutes = new SeriesMinutes();
  * the batch is thrown back whole and delivered again; what was written by then overwrites itself.
  */
 export async function handler(event: KinesisStreamEvent): Promise<void> {
-  const sales = new Map<string, Sale>();
-  const held: HeldRecord[] = [];
-  for (const record of readBatch(event)) {
-    const sale = parseSale(record.text);
-    if ('reason' in sale) held.push({ record, reason: sale.reason });
-    else sales.set(saleKey(sale), sale);
-  }
+  const { sales, unreadable } = salesIn(readBatch(event));
+  await holdRecords(s3, heldBucketName, 'held', unreadable);
 
-  await holdRecords(s3, heldBucketName, 'held', held);
-  const points = [...sales.values()].flatMap(pointsOf);
+  const once = new Map(sales.map(({ key, sale }) => [key, sale]));
+  const points = [...once.values()].flatMap(pointsOf);
   const { beyondRetention } = await timeSeries.write(points);
 
   countMetrics({
     PointsWritten: points.length - beyondRetention,
     PointsBeyondRetention: beyondRetention,
     PointsPerSeriesMinute: seriesMinutes.add(points),
-    Held: held.length,
+    Held: unreadable.length,
   });
 }

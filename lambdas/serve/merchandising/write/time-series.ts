@@ -1,4 +1,5 @@
-import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { readSecret } from '../../../base/runtime/secret';
 import { lineProtocol, type Point } from './points';
 
 /** Where points go, and how many of them were too old for the database's retention. */
@@ -83,8 +84,7 @@ export function influxDb({ url, databases, secrets, tokenSecretArn }: InfluxDbOp
   }
 
   async function readToken(): Promise<string> {
-    const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: tokenSecretArn }));
-    const { token } = JSON.parse(SecretString ?? '{}');
+    const { token } = await readSecret(secrets, tokenSecretArn);
     if (token === undefined) throw new Error(`secret ${tokenSecretArn} holds no token: has it been minted?`);
     return token;
   }

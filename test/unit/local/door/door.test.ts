@@ -200,10 +200,10 @@ test('requests that no service understands get an answer all the same', async ()
   expect(await post({ 'x-amz-target': 'AmazonSQS.SendMessage' })).toEqual([400, 'UnknownOperationException']);
 });
 
-test('a body above 12 MB is refused', async () => {
+test('a body above 16 MB is refused', async () => {
   door = await openTestDoor([fakeEngine('dynamodb')]);
 
-  const response = await fetch(door.url, { method: 'POST', body: Buffer.alloc(12 * 1024 * 1024 + 1) });
+  const response = await fetch(door.url, { method: 'POST', body: Buffer.alloc(16 * 1024 * 1024 + 1) });
 
   expect(response.status).toBe(413);
 });
@@ -324,6 +324,7 @@ describe('the control API', () => {
 
   test('arms, lists and clears faults', async () => {
     door = await openTestDoor([]);
+    functionOf(door, 'dedup');
 
     const armed = await send('faults', 'POST', fault);
     const wrong = await send('faults', 'POST', { ...fault, call: 0 });
@@ -340,6 +341,7 @@ describe('the control API', () => {
   test('kills functions and tells what was counted', async () => {
     const killed: string[] = [];
     door = await openTestDoor([fakeEngine('kms')], { kill: (name) => void killed.push(name) });
+    functionOf(door, 'dedup');
     await door.call({ arn: 'operator', administrator: true }, 'kms', 'Decrypt', {});
 
     const kill = await send('kill', 'POST', { function: 'dedup' });
@@ -351,8 +353,30 @@ describe('the control API', () => {
     expect((await send('nothing', 'GET')).status).toBe(404);
   });
 
+  test('takes a part of a name that only one function has', async () => {
+    door = await openTestDoor([]);
+    for (const name of ['Refine-DedupFunction1A', 'Lake-WriterFunction2B', 'Lake-Writer']) functionOf(door, name);
+    const armedFor = async (part: unknown) => {
+      const { status, body } = await send('faults', 'POST', { ...fault, function: part });
+      return status === 200 ? body.function : body.error;
+    };
+
+    expect((await send('functions', 'GET')).body.functions).toEqual([
+      'Refine-DedupFunction1A',
+      'Lake-WriterFunction2B',
+      'Lake-Writer',
+    ]);
+    expect(await armedFor('Dedup')).toBe('Refine-DedupFunction1A');
+    expect(await armedFor('Lake-Writer')).toBe('Lake-Writer');
+    expect(await armedFor('Lake')).toContain("function 'Lake' is a part of several names: use one of Lake-Writer");
+    expect(await armedFor('Finance')).toContain("function 'Finance' is unknown: use one of Refine-DedupFunction1A, ");
+    expect(await armedFor('')).toContain("function '' is unknown");
+    expect(await armedFor(undefined)).toContain("function 'undefined' is unknown");
+  });
+
   test('cannot be reached by a page in a browser', async () => {
     door = await openTestDoor([]);
+    functionOf(door, 'dedup');
 
     const fromPage = await send('faults', 'POST', fault, { origin: 'http://127.0.0.1:8080' });
     const byName = await send('faults', 'POST', fault, { host: 'evil.example' });

@@ -1,0 +1,56 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { AccessKeys } from '../../local/door/door';
+import type { MeterSnapshot } from '../../local/door/meter';
+import { localRegion } from '../../local/engines/engine';
+
+/** Where the account's process listens. */
+export interface AccountAddress {
+  readonly url: string;
+  readonly keys: AccessKeys;
+}
+
+/** What a piece of work cost: CPU of this process, and what the account counted. */
+export interface Cost {
+  readonly cpuMicros: number;
+  /** By `service:operation`. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly writeUnits: number;
+}
+
+/** An empty local account in another process. Clients made after this call find it by the environment. */
+export interface Account {
+  /** Runs the work and tells what it cost. Nothing else may run meanwhile. */
+  measure(work: () => Promise<void>): Promise<Cost>;
+  close(): void;
+}
+
+export async function openAccount(): Promise<Account> {
+  const child = fork(join(__dirname, 'base', 'account-process.js'));
+  const [{ url, keys }] = (await once(child, 'message')) as [AccountAddress];
+  Object.assign(process.env, {
+    AWS_REGION: localRegion,
+    AWS_ENDPOINT_URL: url,
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+  });
+  return {
+    async measure(work) {
+      await fetch(`${url}/_control/calls`, { method: 'DELETE' });
+      const { write } = process.stdout;
+      // Functions count their metrics there.
+      process.stdout.write = () => true;
+      const before = process.cpuUsage();
+      await work().finally(() => {
+        process.stdout.write = write;
+      });
+      const { user, system } = process.cpuUsage(before);
+      const { calls, billed } = (await (await fetch(`${url}/_control/calls`)).json()) as MeterSnapshot;
+      const writeUnits = Object.values(billed.dynamodb).reduce((sum, table) => sum + table.writeUnits, 0);
+      return { cpuMicros: user + system, calls: calls.others, writeUnits };
+    },
+    close: () => child.disconnect(),
+  };
+}

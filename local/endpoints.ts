@@ -1,0 +1,83 @@
+import type { LocalAccount } from './account';
+import type { AccessKeys } from './door/door';
+import { localRegion } from './engines/engine';
+
+/** Where everything is; in `endpoints.json` in the state folder while it runs. */
+export interface Endpoints {
+  /** POST sales here, signed for `execute-api`. */
+  readonly ingestUrl: string;
+  /** GET badges here, signed for `execute-api`: append `?fc=FC1&sku=A`. */
+  readonly badgesUrl: string;
+  /** PostgreSQL URL of the ledger. */
+  readonly warehouseUrl: string;
+  /** InfluxQL: append `&q=SELECT ...`. */
+  readonly timeseriesUrl: string;
+  readonly lakeDir: string;
+  /** PostgreSQL URLs of the source databases, as the superuser. */
+  readonly oltp: Readonly<Record<string, string>>;
+  readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
+  /** Kill functions and inject faults: POST `<control>/faults`. */
+  readonly control: string;
+}
+
+/** Opens the account's APIs, and tells where everything is. */
+export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
+  const { door, apis, engines, administrator } = account;
+  const urls = new Map<string, string>();
+  for (const { id, name, methods, gatewayResponses, stages } of apis.values()) {
+    for (const { name: stageName, rateLimit, burstLimit } of stages) {
+      const { url } = await door.openApi({
+        apiId: id,
+        stageName,
+        methods,
+        gatewayResponses,
+        ...(rateLimit === undefined || burstLimit === undefined ? {} : { throttling: { rateLimit, burstLimit } }),
+      });
+      for (const { httpMethod, path } of methods) urls.set(`${httpMethod} ${path}`, `${url}${path}`);
+      if (methods.length === 0) throw new Error(`REST API ${name} has no methods`);
+    }
+  }
+  const urlOf = (route: string): string => {
+    const url = urls.get(route);
+    if (url === undefined) throw new Error(`the template has no ${route}: ${[...urls.keys()].join(', ')}`);
+    return url;
+  };
+
+  const readToken = JSON.parse(
+    await secretValue(
+      account,
+      `secretsmanager:${variableOf(account, 'Merchandising', 'READ_TOKEN_SECRET_ARN')}:SecretString`,
+    ),
+  ).token;
+  return {
+    ingestUrl: urlOf('POST /sales'),
+    badgesUrl: urlOf('GET /badges'),
+    warehouseUrl: engines.redshift.warehouseUrl(),
+    timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
+    lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
+    oltp: Object.fromEntries(
+      [...account.sourceDatabases.values()].map(({ databaseName }) => [
+        databaseName,
+        account.postgres.url(databaseName),
+      ]),
+    ),
+    aws: { endpoint: door.url, region: localRegion, ...administrator },
+    control: `${door.url}/_control`,
+  };
+}
+
+/** The value of a variable of a room's functions: how the run finds what the template has named. */
+export function variableOf({ functions }: LocalAccount, room: string, variable: string): string {
+  for (const { name, environment } of functions.values())
+    if (name.startsWith(`Tillstream-local-${room}-`) && environment[variable] !== undefined)
+      return environment[variable];
+  throw new Error(`no function of ${room} has the variable ${variable}`);
+}
+
+/** `secretsmanager:<arn or name>:SecretString[:<key>]`, as in `{{resolve:...}}`. */
+export async function secretValue({ engines }: LocalAccount, reference: string): Promise<string> {
+  const [, SecretId, key] = /^secretsmanager:(.+?):SecretString(?::([^:]*))?/.exec(reference) ?? [];
+  if (SecretId === undefined) throw new Error(`dynamic reference {{resolve:${reference}}} is not modelled locally`);
+  const { SecretString } = await engines.secretsManager.call('GetSecretValue', { SecretId });
+  return key ? JSON.parse(SecretString)[key] : SecretString;
+}
