@@ -20,7 +20,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
   const lakeBucket = '<Bucket83908E77.Arn>';
   const lakeBucketElsewhere = `Tillstream-${stage.name}-Lake:ExportsOutputFnGetAttBucket83908E77Arn063C8555`;
   const held = '<HeldE0C74053.Arn>';
-  const consumers = ['Refine/Dedup', 'Merchandising/Writer', 'Lake/Writer', 'Inventory/Count'];
+  const consumers = ['Refine/Dedup', 'Badges/Apply', 'Merchandising/Writer', 'Lake/Writer', 'Inventory/Count'];
   const consumerRoles = consumers.map((consumer) => `${consumer}/Consumer/Role`);
   const ownFolder = 'objects of one folder of its own room: their names are made when they are written';
 
@@ -44,17 +44,23 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: 'AwsSolutions::AwsSolutions-KDS3',
-      at: ['Cardholder/SalesIngest', 'Refine/Sales'],
+      at: ['Cardholder/SalesIngest', 'Refine/Sales', 'Cdc/Changes'],
       reason:
-        "the rule advises the account's shared key to save its price: a stream of sales is worth a key of its own, whose use can be refused and traced",
+        "the rule advises the account's shared key to save its price: a stream of sales, or of two databases' rows, is worth a key of its own, whose use can be refused and traced",
     },
 
-    // The API.
+    // The APIs.
     {
       finding: 'AwsSolutions::AwsSolutions-APIG2',
       at: ['Cardholder/Api'],
       reason:
         'ingest checks every event against the published schema and answers one by one; a validator before it would refuse 500 sales for one bad one',
+    },
+    {
+      finding: 'AwsSolutions::AwsSolutions-APIG2',
+      at: ['Badges/Api'],
+      reason:
+        'a validator can ask for a parameter only, not for a list of so many SKUs: the lookup checks the query itself and says what is allowed',
     },
     {
       finding: 'AwsSolutions::AwsSolutions-APIG3',
@@ -63,14 +69,26 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
         'callers are the own tills, known by their signatures: API Gateway refuses any other before anything runs, and throttles all; a web firewall is the choice of those who open the API further',
     },
     {
+      finding: 'AwsSolutions::AwsSolutions-APIG3',
+      at: ['Badges/Api'],
+      reason:
+        "callers are the shop's own servers, known by their signatures: API Gateway refuses any other before anything runs, and throttles all; visitors of the shop never reach it",
+    },
+    {
       finding: 'AwsSolutions::AwsSolutions-APIG6',
       at: ['Cardholder/Api'],
       reason:
         'execution logs can hold what was sent, and that holds card numbers: they stay off for good; the access log has who, when and what came of it',
     },
     {
+      finding: 'AwsSolutions::AwsSolutions-APIG6',
+      at: ['Badges/Api'],
+      reason:
+        "execution logs have each query, which says what a shop's visitors look at; the access log has who, when and what came of it",
+    },
+    {
       finding: 'AwsSolutions::AwsSolutions-COG4',
-      at: ['Cardholder/Api'],
+      at: ['Cardholder/Api', 'Badges/Api'],
       reason:
         'callers are machines with roles: each request is signed and authorised by IAM, there are no users to log in',
     },
@@ -84,7 +102,10 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     // Buckets and what lies in them.
     {
       finding: 'AwsSolutions::AwsSolutions-S1',
-      at: ['Refine/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests', 'Inventory/Held'],
+      at: [
+        ...['Refine/Held', 'Badges/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests'],
+        'Inventory/Held',
+      ],
       reason:
         "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",
     },
@@ -125,8 +146,17 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     // What has no name before it exists.
     {
       finding: wildcard('*'),
-      at: ['Merchandising/MintTokens/Role', 'Merchandising/Writer/Consumer/Role'],
+      at: [
+        ...['Cdc/PrepareSource/Role', 'Cdc/Beat/Role'],
+        ...['Merchandising/MintTokens/Role', 'Merchandising/Writer/Consumer/Role'],
+      ],
       reason: 'Lambda makes the network interface of a function in a network by its role; before that it has no name',
+    },
+    {
+      finding: wildcard('*'),
+      at: ['Cdc/ControlReplication/Role'],
+      reason:
+        'DMS tells the state of a replication in a list only, and a list is no resource; starting and stopping is allowed by name',
     },
     {
       finding: wildcard('*'),
@@ -148,6 +178,55 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       reason:
         "InfluxDB does not follow a changed secret: a deploy step mints the tokens, and mints another where the instance no longer knows the stored one; the first user's password serves that step only",
     },
+    ...replicationFindings(stage),
+  ];
+}
+
+/** Of change data capture: what DMS demands, and the source databases. */
+function replicationFindings({ databases, replication }: Stage): readonly Acknowledgement[] {
+  const kinds = Object.entries(databases).map(([name, database]) => ({
+    access: `Cdc/${name[0]!.toUpperCase()}${name.slice(1)}Database`,
+    ...database,
+  }));
+  const created = kinds.filter(({ kind }) => kind === 'created').map(({ access }) => `${access}/Cluster`);
+  const asked = kinds.some((database) => database.kind === 'existing' && database.connection === 'asked-at-deploy');
+  const serviceRoles = {
+    'dms-vpc-role': 'AmazonDMSVPCManagementRole',
+    'dms-cloudwatch-logs-role': 'AmazonDMSCloudWatchLogsRole',
+  };
+  return [
+    ...Object.entries(replication.createServiceRoles ? serviceRoles : {}).map(([role, policy]) => ({
+      finding: `AwsSolutions::AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/${policy}]`,
+      at: [`Cdc/ServiceRoles/${role}`],
+      reason:
+        "the account's one role of this name, for every DMS of the account: AWS says what it needs, and keeps its policy up to date",
+    })),
+    {
+      finding: 'AwsSolutions::AwsSolutions-RDS6',
+      at: created,
+      reason:
+        'DMS and the functions log in by the secret, as they do at the databases that this one stands for; a second way in would be used by nobody',
+    },
+    {
+      finding: 'AwsSolutions::AwsSolutions-RDS10',
+      at: created,
+      reason: 'a database to try with, made with its rows again at any time: the stage is to be deleted whole',
+    },
+    {
+      finding: 'AwsSolutions::AwsSolutions-SMG4',
+      at: created,
+      reason:
+        'a database to try with, reached from its own network only: a rotation would be one more function in that network',
+    },
+    ...(asked
+      ? [
+          {
+            finding: 'CloudFormation-Validate::W2509',
+            at: ['Cdc'],
+            reason: 'these parameters are ARNs, of a secret and of its key: who deploys should see which ones',
+          },
+        ]
+      : []),
   ];
 }
 

@@ -23,12 +23,15 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+// More than the two seconds by which a heartbeat must come after a load to be behind it.
+const scheduleGapMs = 3_000;
+
 /** The platform, running on this machine. */
 export class Run {
   #closing: Promise<void> | undefined;
   #settling: Promise<void> = Promise.resolve();
   #housekeeping: NodeJS.Timeout | undefined;
-  #minute: NodeJS.Timeout | undefined;
+  readonly #minutes: NodeJS.Timeout[] = [];
   #unsettled = false;
   readonly #failedSchedules = new Map<string, string>();
 
@@ -168,19 +171,26 @@ export class Run {
     return this.#settling;
   }
 
-  /** What is about time itself goes by the clock: heartbeats and watches, every minute. */
+  /**
+   * What is about time itself goes by the clock: heartbeats and watches, every minute. Each has its own second of the
+   * minute, in the template's order. So within the first seconds a load is found to be through, the heartbeat comes late
+   * enough after it to tell of that, and the sweep vouches for the database.
+   */
   #keepTime(): void {
     const minutely = this.account.schedules.filter(({ everyMinutes }) => everyMinutes === 1);
     const running = new Set<LocalSchedule>();
-    const tick = () => {
-      for (const schedule of minutely) {
-        if (running.has(schedule)) continue;
-        running.add(schedule);
-        void this.#runSchedule(schedule).finally(() => running.delete(schedule));
-      }
+    const tick = (schedule: LocalSchedule) => {
+      if (running.has(schedule)) return;
+      running.add(schedule);
+      void this.#runSchedule(schedule).finally(() => running.delete(schedule));
     };
-    this.#minute = setInterval(tick, 60_000);
-    tick();
+    for (const [index, schedule] of minutely.entries()) {
+      const first = setTimeout(() => {
+        tick(schedule);
+        this.#minutes.push(setInterval(tick, 60_000, schedule));
+      }, index * scheduleGapMs);
+      this.#minutes.push(first);
+    }
   }
 
   #runSchedule({ name, functionName, roleName, input }: LocalSchedule): Promise<boolean> {
@@ -220,7 +230,7 @@ export class Run {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       clearInterval(this.#housekeeping);
-      clearInterval(this.#minute);
+      for (const timer of this.#minutes) clearInterval(timer);
       rmSync(join(this.state.path, 'endpoints.json'), { force: true });
       try {
         await Promise.all([...this.mappings.values()].map((mapping) => mapping.stop()));

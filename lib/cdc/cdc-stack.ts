@@ -18,7 +18,7 @@ import type { Stage } from '../stages';
 import { everyMinute } from './minutely';
 import { Replication } from './replication';
 import { ServiceRoles } from './service-roles';
-import { SourceDatabaseAccess } from './source-database';
+import { openPortsAnywhere, SourceDatabaseAccess } from './source-database';
 import { heartbeatNames } from './table-mappings';
 
 export interface CdcStackProps extends StackProps {
@@ -34,7 +34,10 @@ const impact = 'badges and stock go stale and say so';
 export class CdcStack extends Stack {
   /** Every row and every change of both databases, at least once, in no order: records of DMS with canonical names. */
   readonly changes: Stream;
-  /** `database`, `epoch` (number), `startedAt`: what arrives from then on belongs to that load (DESIGN.md D8). */
+  /**
+   * `database`, `epoch` (number), `startedAt`: what arrives from then on belongs to that load (DESIGN.md D8); `loadedAt`
+   * once all its rows have been sent.
+   */
   readonly epochs: TableV2;
   readonly signals: readonly Signal[];
 
@@ -96,10 +99,12 @@ export class CdcStack extends Stack {
     const streamRole = this.streamRole(key);
     const replications: Replication[] = [];
     const beats: object[] = [];
+    const sources: SourceDatabaseAccess[] = [];
     for (const name of sourceNames) {
       const names = stage.databases[name];
       const title = name[0]!.toUpperCase() + name.slice(1);
       const source = new SourceDatabaseAccess(this, `${title}Database`, { stage, name, vpc, key, clients });
+      sources.push(source);
       const { secretArn, secretKeyArn, databaseName, tls } = source;
       const connection = { database: name, secretArn, databaseName, tls };
       for (const fn of names.heartbeat === 'ours' ? [prepare, beat] : [prepare])
@@ -125,7 +130,8 @@ export class CdcStack extends Stack {
           revision: '1',
         },
       });
-      prepared.node.addDependency(prepare, ...source.ready);
+      // The group with its rules: without a way out, the step would only time out.
+      prepared.node.addDependency(prepare, clients, ...source.ready);
       const replication = new Replication(this, `${title}Replication`, {
         stage,
         name,
@@ -141,6 +147,8 @@ export class CdcStack extends Stack {
       control.allow(['dms:StartReplication', 'dms:StopReplication'], [replication.arn]);
       replications.push(replication);
     }
+
+    openPortsAnywhere(clients, sources);
 
     everyMinute(this, 'Watch', {
       description: 'Counts replications that do not run, and loads anew after a TRUNCATE',

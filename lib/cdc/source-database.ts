@@ -1,6 +1,6 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
-import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import type { Key } from 'aws-cdk-lib/aws-kms';
+import { CfnSecurityGroupEgress, type ISecurityGroup, type IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
@@ -35,6 +35,8 @@ export class SourceDatabaseAccess extends Construct {
   readonly identity: string;
   /** What must be there before one can connect. */
   readonly ready: readonly IDependable[];
+  /** The port at which clients must be let out to any address: of a database whose security group is unknown. */
+  readonly portAnywhere?: number;
 
   constructor(scope: Construct, id: string, props: SourceDatabaseProps) {
     super(scope, id);
@@ -59,8 +61,7 @@ export class SourceDatabaseAccess extends Construct {
     this.databaseName = known.databaseName;
     this.tls = true;
     this.identity = `${known.secretArn}/${known.databaseName}`;
-    if (known.securityGroupId === undefined)
-      props.clients.addEgressRule(Peer.anyIpv4(), Port.tcp(known.port), `the database ${props.name}`);
+    if (known.securityGroupId === undefined) this.portAnywhere = known.port;
     else {
       const group = SecurityGroup.fromSecurityGroupId(this, 'SecurityGroup', known.securityGroupId);
       group.addIngressRule(props.clients, Port.tcp(known.port), 'Tillstream: replication and heartbeat');
@@ -98,13 +99,15 @@ export class SourceDatabaseAccess extends Construct {
   }
 
   private created({ stage, name, vpc, key, clients }: SourceDatabaseProps, configuration: CreatedDatabase) {
+    // By its ARN: else CDK would add wildcard actions for Secrets Manager to the key's policy.
+    const secretsKey = Key.fromKeyArn(this, 'SecretsKey', key.keyArn);
     const cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_6 }),
       writer: ClusterInstance.serverlessV2('Writer', { publiclyAccessible: false }),
       serverlessV2MinCapacity: configuration.minimumCapacityUnits,
       serverlessV2MaxCapacity: configuration.maximumCapacityUnits,
       defaultDatabaseName: name,
-      credentials: Credentials.fromGeneratedSecret('tillstream', { encryptionKey: key }),
+      credentials: Credentials.fromGeneratedSecret('tillstream', { encryptionKey: secretsKey }),
       parameters: {
         'rds.logical_replication': '1',
         // A transaction that stays open keeps all later ones from leaving: none may for long.
@@ -121,4 +124,25 @@ export class SourceDatabaseAccess extends Construct {
     cluster.connections.allowDefaultPortFrom(clients, 'replication and heartbeat');
     return cluster;
   }
+}
+
+/**
+ * Lets clients out to databases whose security groups are unknown. Ports may be the same, which only the deployment knows,
+ * and EC2 refuses a rule that is there already: each database says "anywhere" by other blocks.
+ */
+export function openPortsAnywhere(clients: ISecurityGroup, sources: readonly SourceDatabaseAccess[]): void {
+  const anywhere = [['0.0.0.0/0'], ['0.0.0.0/1', '128.0.0.0/1']];
+  sources.forEach(({ node, portAnywhere: port }, source) => {
+    if (port === undefined) return;
+    anywhere[source]!.forEach((cidrIp, block) => {
+      new CfnSecurityGroupEgress(clients, `${node.id}Egress${block}`, {
+        groupId: clients.securityGroupId,
+        description: 'to a source database',
+        ipProtocol: 'tcp',
+        cidrIp,
+        fromPort: port,
+        toPort: port,
+      });
+    });
+  });
 }

@@ -89,9 +89,14 @@ export class ReplicationRun {
   /** Resolves when all that was committed before is in the stream; rejects when the run ends first. */
   async settled(mark: string): Promise<void> {
     const { administrator } = this.#options;
+    const { signal } = this.#stopping;
     const seen = new Promise<void>((resolve, reject) => {
-      this.#marks.set(mark, resolve);
-      this.#stopping.signal.addEventListener('abort', reject, { once: true });
+      const end = () => reject(signal.reason);
+      signal.addEventListener('abort', end, { once: true });
+      this.#marks.set(mark, () => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      });
     });
     seen.catch(() => {});
     await withClient(administrator, (client) =>

@@ -19,6 +19,7 @@ import {
   QueryCommand,
   ScanCommand,
   TransactionCanceledException,
+  TransactionConflictException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateContinuousBackupsCommand,
@@ -730,6 +731,41 @@ describe('transactions', () => {
       id: { S: 'hot' },
       units: { N: String(outcomes.filter((o) => o === 'done').length) },
     });
+  });
+
+  test('a single write beside transactions on its item is done, or refused as a conflict', async () => {
+    const writes = Array.from({ length: 20 }, (_, index) =>
+      index % 2 === 0
+        ? transact([add('beside', 1)])
+        : client.send(
+            new UpdateItemCommand({
+              TableName: claims,
+              Key: { id: { S: 'beside' } },
+              UpdateExpression: 'ADD singles :one',
+              ExpressionAttributeValues: { ':one': { N: '1' } },
+            }),
+          ),
+    );
+
+    const outcomes = await Promise.all(
+      writes.map((write) =>
+        write.then(
+          () => 'done',
+          (error) => error,
+        ),
+      ),
+    );
+
+    const [byTransactions, singles] = [0, 1].map((rest) => outcomes.filter((_, index) => index % 2 === rest));
+    for (const refused of singles!.filter((outcome) => outcome !== 'done'))
+      expect(refused).toBeInstanceOf(TransactionConflictException);
+    const done = (list: unknown[]) => list.filter((outcome) => outcome === 'done').length;
+    expect(done(outcomes)).toBeGreaterThan(0);
+    const item: any = await get('beside');
+    expect([item.units?.N ?? '0', item.singles?.N ?? '0']).toEqual([
+      String(done(byTransactions!)),
+      String(done(singles!)),
+    ]);
   });
 });
 

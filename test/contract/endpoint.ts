@@ -7,7 +7,8 @@
  * - What cannot be made by a call that the suites know is named by CONTRACT_* too (`given`); a suite that lacks it is
  *   skipped: BUCKET and FIREHOSE_ROLE_ARN (a role of Firehose's for that bucket); NAMESPACE, WORKGROUP, DATABASE,
  *   ADMIN_SECRET_ARN and COPY_ROLE_ARN (a role of the namespace's for BUCKET); FUNCTION (behaving-function.cjs, deployed);
- *   API_URL (an API's stage as execute-api.test.ts describes it).
+ *   API_URL (an API's stage as execute-api.test.ts describes it); REPLICATION_ARN (the configuration of a replication of
+ *   DMS Serverless that never ran).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -33,9 +33,14 @@ describe('a run', () => {
 
     expect(endpoints).toEqual({
       ingestUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/sales$/),
+      badgesUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/badges$/),
       warehouseUrl: expect.stringMatching(/^postgres:\/\/.+@127\.0\.0\.1:\d+\/tillstream$/),
       timeseriesUrl: expect.stringContaining('db=merchandising'),
       lakeDir: expect.stringContaining(program.state),
+      oltp: {
+        inventory: expect.stringMatching(/^postgres:\/\/.+\/inventory$/),
+        orders: expect.stringMatching(/^postgres:\/\/.+\/orders$/),
+      },
       aws: {
         endpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
         region: 'eu-west-1',

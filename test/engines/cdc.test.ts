@@ -250,6 +250,30 @@ test('after a TRUNCATE the watch has it loaded anew under another epoch', async 
   expect(loads.map(({ data }) => `${data.sku} ${data.status}`).sort()).toEqual(['A active', 'B active', 'B paused']);
 });
 
+test('the watch notes once when a load is through, and that of the next load anew', async () => {
+  const loadedAt = async () =>
+    (await rig.engines.dynamodb.call('Scan', { TableName: 'epochs' })).Items.map((item: any) => item.loadedAt?.S);
+  const watch = () => invoke('control-replication', { watch: [controlled] });
+  await prepare();
+  await run();
+  await dms.settle();
+
+  await watch();
+  const first = await loadedAt();
+  await watch();
+  const second = await loadedAt();
+  await run({ load: 'another load' });
+  const reloaded = await loadedAt();
+  await dms.settle();
+  await watch();
+
+  expect(first).toEqual([expect.stringMatching(/^\d{4}-\d\d-\d\dT.+Z$/)]);
+  expect(second).toEqual(first);
+  expect(reloaded.filter(Boolean)).toEqual(first);
+  expect(new Set(await loadedAt()).size).toBe(2);
+  expect((await loadedAt()).every(Boolean)).toBe(true);
+});
+
 test('killed between the epoch and the start, the next run loads under an epoch of its own', async () => {
   await prepare();
   rig.crash({ operation: 'dms:StartReplication', call: 1, when: 'before' });

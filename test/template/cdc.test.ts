@@ -192,6 +192,31 @@ describe('deploying', () => {
     prod.resourceCountIs('AWS::RDS::DBCluster', 0);
   });
 
+  test("in prod clients get out at both databases' ports, by rules that differ though the ports be the same", () => {
+    const rules = resources(prod, 'AWS::EC2::SecurityGroupEgress').map(({ Properties }) => [
+      Properties.CidrIp,
+      Properties.FromPort.Ref,
+      Properties.ToPort.Ref,
+    ]);
+
+    expect(rules).toEqual([
+      ['0.0.0.0/0', 'InventoryPort', 'InventoryPort'],
+      ['0.0.0.0/1', 'OrdersPort', 'OrdersPort'],
+      ['128.0.0.0/1', 'OrdersPort', 'OrdersPort'],
+    ]);
+  });
+
+  test.each([
+    ['dev', dev],
+    ['prod', prod],
+  ])('in %s no database is prepared before its clients are let out', (_stage, template) => {
+    const rules = Object.keys(template.findResources('AWS::EC2::SecurityGroupEgress'));
+
+    expect(rules.length).toBeGreaterThan(0);
+    for (const { DependsOn } of resources(template, 'Custom::SourceDatabase'))
+      expect(DependsOn).toEqual(expect.arrayContaining(rules));
+  });
+
   test('in dev two small clusters are made, with logical replication and TLS', () => {
     dev.resourceCountIs('AWS::RDS::DBCluster', 2);
     dev.allResourcesProperties('AWS::RDS::DBClusterParameterGroup', {

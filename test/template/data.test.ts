@@ -7,10 +7,18 @@ const stateful = [
   'AWS::KMS::Key',
   'AWS::Kinesis::Stream',
   'AWS::Logs::LogGroup',
+  'AWS::RDS::DBCluster',
   'AWS::RedshiftServerless::Namespace',
   'AWS::S3::Bucket',
   'AWS::SecretsManager::Secret',
   'AWS::Timestream::InfluxDBInstance',
+];
+
+const createdDatabases = [
+  'Cdc/CdcInventoryDatabaseClusterSecretEDDC67663fdaad7efa858a3daf9490cf0a702aeb',
+  'Cdc/CdcOrdersDatabaseClusterSecretB3B15AED3fdaad7efa858a3daf9490cf0a702aeb',
+  'Cdc/InventoryDatabaseCluster040BFCF0',
+  'Cdc/OrdersDatabaseClusterAE2D01D0',
 ];
 
 describe('data', () => {
@@ -19,51 +27,69 @@ describe('data', () => {
       ofType(synthesizedStage(name), ...stateful)
         .map(nameOf)
         .sort(),
-    ).toEqual([
-      'Cardholder/AccessLogD598EBE9',
-      'Cardholder/EncryptionKey514CDF8F',
-      'Cardholder/IngestLogs41B5EF21',
-      'Cardholder/SalesIngest67D9ABB7',
-      'Finance/CreateSchemaLogs15BC258E',
-      'Finance/EncryptionKey514CDF8F',
-      'Finance/LoadLogsFED4C05A',
-      'Finance/Manifests6831C0C3',
-      'Finance/Namespace',
-      'Inventory/ClaimsE8D96B24',
-      'Inventory/CountConsumerLogsAA2B5AB7',
-      'Inventory/CountersFDB211E7',
-      'Inventory/EncryptionKey514CDF8F',
-      'Inventory/HeldE0C74053',
-      'Lake/Bucket83908E77',
-      'Lake/EncryptionKey514CDF8F',
-      'Lake/HeldE0C74053',
-      'Lake/SaleLinesLogs323757A1',
-      'Lake/SaleTendersLogs82759175',
-      'Lake/WriterConsumerLogsD2BA4DF9',
-      'Merchandising/EncryptionKey514CDF8F',
-      'Merchandising/FirstUser348F378A',
-      'Merchandising/HeldE0C74053',
-      'Merchandising/Instance',
-      'Merchandising/MintTokensLogs0E57676D',
-      'Merchandising/ReadTokenEC31EF59',
-      'Merchandising/WriteToken2FC3440A',
-      'Merchandising/WriterConsumerLogsD2BA4DF9',
-      'Network/EncryptionKey514CDF8F',
-      'Network/FlowLogs16C1943A',
-      'Refine/ClaimsE8D96B24',
-      'Refine/DedupConsumerLogsDF56AAB4',
-      'Refine/EncryptionKey514CDF8F',
-      'Refine/HeldE0C74053',
-      'Refine/Sales1863061C',
-      'TokenVault/CreateKeysetLogs4D7F7A5F',
-      'TokenVault/DataWrappingKey52D2379B',
-      'TokenVault/DetokenizeLogsB8F75F98',
-      'TokenVault/EncryptionKey514CDF8F',
-      'TokenVault/IndexWrappingKey06CEFCAB',
-      'TokenVault/RotateIndexKeyLogs876D8A37',
-      'TokenVault/Vault23237E5B',
-      'Watch/EncryptionKey514CDF8F',
-    ]);
+    ).toEqual(
+      [
+        // The databases that a stage makes for itself; prod has them already.
+        ...(name === 'prod' ? [] : createdDatabases),
+        'Badges/ApiAccessLog713001CC',
+        'Badges/ApiLookupLogs89D0BE2A',
+        'Badges/ApplyConsumerLogs50223848',
+        'Badges/EncryptionKey514CDF8F',
+        'Badges/HeldE0C74053',
+        'Badges/OnlineD2D46C5D',
+        'Badges/State1C20CC9A',
+        'Badges/SweepLogsA7192123',
+        'Cardholder/AccessLogD598EBE9',
+        'Cardholder/EncryptionKey514CDF8F',
+        'Cardholder/IngestLogs41B5EF21',
+        'Cardholder/SalesIngest67D9ABB7',
+        'Cdc/BeatLogs509D7568',
+        'Cdc/Changes510ED4B0',
+        'Cdc/ControlReplicationLogs92D10905',
+        'Cdc/EncryptionKey514CDF8F',
+        'Cdc/Epochs9E0882CB',
+        'Cdc/PrepareSourceLogs8919E214',
+        'Finance/CreateSchemaLogs15BC258E',
+        'Finance/EncryptionKey514CDF8F',
+        'Finance/LoadLogsFED4C05A',
+        'Finance/Manifests6831C0C3',
+        'Finance/Namespace',
+        'Inventory/ClaimsE8D96B24',
+        'Inventory/CountConsumerLogsAA2B5AB7',
+        'Inventory/CountersFDB211E7',
+        'Inventory/EncryptionKey514CDF8F',
+        'Inventory/HeldE0C74053',
+        'Lake/Bucket83908E77',
+        'Lake/EncryptionKey514CDF8F',
+        'Lake/HeldE0C74053',
+        'Lake/SaleLinesLogs323757A1',
+        'Lake/SaleTendersLogs82759175',
+        'Lake/WriterConsumerLogsD2BA4DF9',
+        'Merchandising/EncryptionKey514CDF8F',
+        'Merchandising/FirstUser348F378A',
+        'Merchandising/HeldE0C74053',
+        'Merchandising/Instance',
+        'Merchandising/MintTokensLogs0E57676D',
+        'Merchandising/ReadTokenEC31EF59',
+        'Merchandising/WriteToken2FC3440A',
+        'Merchandising/WriterConsumerLogsD2BA4DF9',
+        'Network/EncryptionKey514CDF8F',
+        'Network/FlowLogs16C1943A',
+        'Refine/ClaimsE8D96B24',
+        'Refine/DedupConsumerLogsDF56AAB4',
+        'Refine/EncryptionKey514CDF8F',
+        'Refine/HeldE0C74053',
+        'Refine/Sales1863061C',
+        'TokenVault/CreateKeysetLogs4D7F7A5F',
+        'TokenVault/DataWrappingKey52D2379B',
+        'TokenVault/DetokenizeLogsB8F75F98',
+        'TokenVault/EncryptionKey514CDF8F',
+        'TokenVault/IndexWrappingKey06CEFCAB',
+        'TokenVault/RotateIndexKeyLogs876D8A37',
+        'TokenVault/Vault23237E5B',
+        'Watch/EncryptionKey514CDF8F',
+      ].sort(),
+    );
   });
 
   test('in prod it outlives its stack', () => {
@@ -112,6 +138,8 @@ describe('data', () => {
   test.each(stages)('in %s all of it is under a key of ours', (name) => {
     const synthesized = synthesizedStage(name);
     const keyOf: Record<string, (properties: any) => unknown[]> = {
+      'AWS::DMS::Endpoint': ({ KmsKeyId }) => [KmsKeyId],
+      'AWS::DMS::ReplicationConfig': ({ ComputeConfig }) => [ComputeConfig?.KmsKeyId],
       'AWS::DynamoDB::GlobalTable': ({ SSESpecification, Replicas }) => {
         expect(SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' });
         return Replicas.map((replica: any) => replica.SSESpecification?.KMSMasterKeyId);
@@ -123,6 +151,15 @@ describe('data', () => {
       ],
       'AWS::Lambda::Function': ({ KmsKeyArn }) => [KmsKeyArn],
       'AWS::Logs::LogGroup': ({ KmsKeyId }) => [KmsKeyId],
+      // Prod has its databases already.
+      ...(name === 'prod'
+        ? {}
+        : {
+            'AWS::RDS::DBCluster': ({ StorageEncrypted, KmsKeyId }: any) => {
+              expect(StorageEncrypted).toBe(true);
+              return [KmsKeyId];
+            },
+          }),
       'AWS::RedshiftServerless::Namespace': ({ KmsKeyId, AdminPasswordSecretKmsKeyId }) => [
         KmsKeyId,
         AdminPasswordSecretKmsKeyId,

@@ -27,7 +27,7 @@ describe('what the stacks hold', () => {
         'AWS::EC2::Subnet': 3,
         'AWS::EC2::SubnetRouteTableAssociation': 3,
         'AWS::EC2::VPC': 1,
-        'AWS::EC2::VPCEndpoint': 3,
+        'AWS::EC2::VPCEndpoint': 4,
         'AWS::IAM::Policy': 1,
         'AWS::IAM::Role': 1,
         'AWS::KMS::Key': 1,
@@ -58,6 +58,24 @@ describe('what the stacks hold', () => {
         'AWS::Lambda::Permission': 1,
         'AWS::Logs::LogGroup': 2,
       },
+      Cdc: {
+        'AWS::DMS::Endpoint': 4,
+        'AWS::DMS::ReplicationConfig': 2,
+        'AWS::DMS::ReplicationSubnetGroup': 1,
+        'AWS::DynamoDB::GlobalTable': 1,
+        'AWS::EC2::SecurityGroup': 1,
+        'AWS::EC2::SecurityGroupEgress': 3,
+        'AWS::IAM::Policy': 8,
+        'AWS::IAM::Role': 10,
+        'AWS::KMS::Key': 1,
+        'AWS::Kinesis::Stream': 1,
+        'AWS::Lambda::Function': 3,
+        'AWS::Logs::LogGroup': 3,
+        'AWS::Scheduler::Schedule': 2,
+        'Custom::ReplicationQuiesced': 2,
+        'Custom::ReplicationRunning': 2,
+        'Custom::SourceDatabase': 2,
+      },
       Refine: {
         'AWS::DynamoDB::GlobalTable': 1,
         'AWS::IAM::Policy': 1,
@@ -69,6 +87,25 @@ describe('what the stacks hold', () => {
         'AWS::Logs::LogGroup': 1,
         'AWS::S3::Bucket': 1,
         'AWS::S3::BucketPolicy': 1,
+      },
+      Badges: {
+        'AWS::ApiGateway::Deployment': 1,
+        'AWS::ApiGateway::GatewayResponse': 3,
+        'AWS::ApiGateway::Method': 1,
+        'AWS::ApiGateway::Resource': 1,
+        'AWS::ApiGateway::RestApi': 1,
+        'AWS::ApiGateway::Stage': 1,
+        'AWS::DynamoDB::GlobalTable': 2,
+        'AWS::IAM::Policy': 4,
+        'AWS::IAM::Role': 4,
+        'AWS::KMS::Key': 1,
+        'AWS::Lambda::EventSourceMapping': 1,
+        'AWS::Lambda::Function': 3,
+        'AWS::Lambda::Permission': 1,
+        'AWS::Logs::LogGroup': 4,
+        'AWS::S3::Bucket': 1,
+        'AWS::S3::BucketPolicy': 1,
+        'AWS::Scheduler::Schedule': 1,
       },
       Merchandising: {
         'AWS::EC2::SecurityGroup': 2,
@@ -129,7 +166,7 @@ describe('what the stacks hold', () => {
         'AWS::S3::BucketPolicy': 1,
       },
       Watch: {
-        'AWS::CloudWatch::Alarm': 42,
+        'AWS::CloudWatch::Alarm': 62,
         'AWS::CloudWatch::Dashboard': 1,
         'AWS::KMS::Key': 1,
         'AWS::SNS::Topic': 1,
@@ -152,12 +189,29 @@ describe('what the stacks hold', () => {
       return found;
     };
 
+    // Prod has its databases already; the others make small ones.
+    const databases = {
+      'Cdc AWS::EC2::SecurityGroup': 2,
+      'Cdc AWS::EC2::SecurityGroupEgress': -1,
+      'Cdc AWS::EC2::SecurityGroupIngress': 2,
+      'Cdc AWS::RDS::DBCluster': 2,
+      'Cdc AWS::RDS::DBClusterParameterGroup': 2,
+      'Cdc AWS::RDS::DBInstance': 2,
+      'Cdc AWS::RDS::DBSubnetGroup': 2,
+      'Cdc AWS::SecretsManager::Secret': 2,
+      'Cdc AWS::SecretsManager::SecretTargetAttachment': 2,
+    };
     expect(differences('local')).toEqual({
+      ...databases,
       'Merchandising AWS::Kinesis::StreamConsumer': -1,
       'Lake AWS::Kinesis::StreamConsumer': -1,
       'Inventory AWS::Kinesis::StreamConsumer': -1,
     });
     expect(differences('dev')).toEqual({
+      ...databases,
+      'Badges AWS::IAM::Role': 1,
+      'Badges AWS::Lambda::Function': 1,
+      'Badges Custom::S3AutoDeleteObjects': 1,
       'Refine AWS::IAM::Role': 1,
       'Refine AWS::Lambda::Function': 1,
       'Refine Custom::S3AutoDeleteObjects': 1,
@@ -205,11 +259,13 @@ describe('the network', () => {
     expect(ofType(synthesized, ...ways).map(nameOf)).toEqual([]);
     for (const { Properties } of ofType(synthesized, 'AWS::EC2::Subnet'))
       expect(Properties.MapPublicIpOnLaunch).toBe(false);
-    const databases = ['AWS::RedshiftServerless::Workgroup', 'AWS::Timestream::InfluxDBInstance'];
-    expect(ofType(synthesized, ...databases).map(({ Properties }) => Properties.PubliclyAccessible)).toEqual([
-      false,
-      false,
-    ]);
+    const databases = [
+      'AWS::RDS::DBInstance',
+      'AWS::RedshiftServerless::Workgroup',
+      'AWS::Timestream::InfluxDBInstance',
+    ];
+    const exposed = ofType(synthesized, ...databases).map(({ Properties }) => Properties.PubliclyAccessible);
+    expect(exposed).toEqual(name === 'prod' ? [false, false] : [false, false, false, false]);
     const open = [
       ...ofType(synthesized, 'AWS::EC2::SecurityGroup').flatMap(
         ({ Properties }) => Properties.SecurityGroupIngress ?? [],
@@ -239,11 +295,12 @@ describe('the network', () => {
       expect(Properties.SubnetIds).toEqual(network.privateSubnetIds);
     for (const { Properties } of ofType(synthesized, 'AWS::Timestream::InfluxDBInstance'))
       expect(Properties.VpcSubnetIds).toEqual(network.privateSubnetIds);
+    for (const { Properties } of ofType(synthesized, 'AWS::DMS::ReplicationSubnetGroup'))
+      expect(Properties.SubnetIds).toEqual(network.privateSubnetIds);
     const inside = ofType(synthesized, 'AWS::Lambda::Function').filter(({ Properties }) => Properties.VpcConfig);
-    expect(inside.map(({ Properties }) => Properties.VpcConfig.SubnetIds)).toEqual([
-      network.privateSubnetIds,
-      network.privateSubnetIds,
-    ]);
+    expect(inside.map(({ stack, Properties }) => [stack, Properties.VpcConfig.SubnetIds])).toEqual(
+      ['Cdc', 'Cdc', 'Merchandising', 'Merchandising'].map((stack) => [stack, network.privateSubnetIds]),
+    );
   });
 });
 

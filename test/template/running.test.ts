@@ -59,6 +59,7 @@ describe('functions', () => {
       });
 
       expect(windows.sort()).toEqual([
+        ['Badges', 500, 0],
         ['Inventory', 500, 1],
         ['Lake', 500, 10],
         ['Merchandising', 500, 5],
@@ -81,40 +82,56 @@ describe('functions', () => {
     });
 
     expect(readers.sort()).toEqual([
+      // The only reader of its stream.
+      ['Badges', 'Cdc/Changes', 'shared'],
       ['Inventory', 'Refine/Sales', pipe],
       ['Lake', 'Refine/Sales', pipe],
       ['Merchandising', 'Refine/Sales', pipe],
-      // The only reader of its stream.
+      // Likewise.
       ['Refine', 'Cardholder/SalesIngest', 'shared'],
     ]);
   });
 });
 
-describe('the API', () => {
-  test.each(stages)('in %s it wants a signature for all there is, and takes a limited number of requests', (name) => {
+describe('the APIs', () => {
+  test.each(stages)('in %s want a signature for all there is, and take a limited number of requests', (name) => {
     const synthesized = synthesizedStage(name);
     const methods = ofType(synthesized, 'AWS::ApiGateway::Method');
 
-    expect(methods.map(({ Properties }) => [Properties.HttpMethod, Properties.AuthorizationType])).toEqual([
-      ['POST', 'AWS_IAM'],
+    const wanted = methods.map(({ stack, Properties }) => [stack, Properties.HttpMethod, Properties.AuthorizationType]);
+    expect(wanted.sort()).toEqual([
+      ['Badges', 'GET', 'AWS_IAM'],
+      ['Cardholder', 'POST', 'AWS_IAM'],
     ]);
-    const { requestsPerSecond, burst } = synthesized.stage.ingest;
-    const [{ Properties }] = ofType(synthesized, 'AWS::ApiGateway::Stage') as [any];
-    expect(Properties.MethodSettings).toEqual([
-      {
-        HttpMethod: '*',
-        ResourcePath: '/*',
-        ThrottlingRateLimit: requestsPerSecond,
-        ThrottlingBurstLimit: burst,
-        MetricsEnabled: true,
-        DataTraceEnabled: false,
-        LoggingLevel: 'OFF',
-      },
+    const limits = { Badges: synthesized.stage.badges, Cardholder: synthesized.stage.ingest };
+    const settings = ofType(synthesized, 'AWS::ApiGateway::Stage').map(({ stack, Properties }) => [
+      stack,
+      Properties.MethodSettings,
     ]);
+    expect(Object.fromEntries(settings)).toEqual(
+      Object.fromEntries(
+        Object.entries(limits).map(([stack, { requestsPerSecond, burst }]) => [
+          stack,
+          [
+            {
+              HttpMethod: '*',
+              ResourcePath: '/*',
+              ThrottlingRateLimit: requestsPerSecond,
+              ThrottlingBurstLimit: burst,
+              MetricsEnabled: true,
+              DataTraceEnabled: false,
+              LoggingLevel: 'OFF',
+            },
+          ],
+        ]),
+      ),
+    );
   });
 
-  test('it logs no body, header, query or path', () => {
-    const [{ Properties }] = ofType(synthesizedStage('prod'), 'AWS::ApiGateway::Stage') as [any];
+  test.each(['Badges', 'Cardholder'])('of %s logs no body, header, query or path', (room) => {
+    const [{ Properties }] = ofType(synthesizedStage('prod'), 'AWS::ApiGateway::Stage').filter(
+      ({ stack }) => stack === room,
+    ) as [any];
     const logged = Object.values(JSON.parse(Properties.AccessLogSetting.Format)).sort();
 
     expect(logged).toEqual([
@@ -159,7 +176,7 @@ describe('time', () => {
     const synthesized = synthesizedStage(name);
     const held = ofType(synthesized, 'AWS::S3::Bucket').filter(({ logicalId }) => logicalId.startsWith('Held'));
 
-    expect(held).toHaveLength(4);
+    expect(held).toHaveLength(5);
     for (const { Properties } of held)
       expect(Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBeGreaterThan(
         synthesized.stage.redriveDays,
@@ -185,15 +202,28 @@ describe('alarms', () => {
     }
   });
 
-  test('one rings when nothing is counted: the ledger, which its schedule may have forgotten', () => {
+  test('those ring when nothing is counted whose count never pauses while all is well', () => {
     const synthesized = synthesizedStage('prod');
     const alarms = ofType(synthesized, 'AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
-    const [ledger, ...others] = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching');
+    const waiting = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching');
 
-    expect(others).toEqual([]);
-    expect(ledger).toMatchObject({
-      AlarmName: 'Tillstream-prod-LedgerLag',
-      TreatMissingData: 'breaching',
+    expect(waiting.map(({ AlarmName, TreatMissingData }) => [AlarmName, TreatMissingData]).sort()).toEqual(
+      [
+        // Beats come every half a minute, and are counted where they are written and where they arrive.
+        'FeatureAge',
+        'HeartbeatFailed',
+        // DMS reports these for as long as it runs.
+        'InventorySourceLatency',
+        'InventoryTargetLatency',
+        // Its schedule may have forgotten it.
+        'LedgerLag',
+        'OrdersSourceLatency',
+        'OrdersTargetLatency',
+        // Watched every minute.
+        'ReplicationDown',
+      ].map((heading) => [`Tillstream-prod-${heading}`, 'breaching']),
+    );
+    expect(waiting.find(({ AlarmName }) => AlarmName === 'Tillstream-prod-LedgerLag')).toMatchObject({
       // A shorter period would be without a value between two runs.
       Period: synthesized.stage.finance.loadEveryMinutes * 60,
       EvaluationPeriods: 1,

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Epochs } from './replication-control';
 
-/** Epochs in their table: `database`, `epoch` (number), `startedAt`, `load`, `ordered`. None is ever deleted. */
+/** Epochs in their table: `database`, `epoch` (number), `startedAt`, `load`, `ordered`, `loadedAt`. None is ever deleted. */
 export function epochsTable(dynamodb: DynamoDBClient, tableName: string): Epochs {
   return {
     async last(database) {
@@ -31,6 +31,7 @@ export function epochsTable(dynamodb: DynamoDBClient, tableName: string): Epochs
             startedAt: item.startedAt?.S ?? '',
             load: item.load?.S ?? '',
             ordered: item.ordered?.BOOL === true,
+            ...(item.loadedAt?.S === undefined ? {} : { loadedAt: item.loadedAt.S }),
           };
     },
     async record({ database, epoch, startedAt, load, ordered }) {
@@ -63,6 +64,16 @@ export function epochsTable(dynamodb: DynamoDBClient, tableName: string): Epochs
           UpdateExpression: 'SET #ordered = :true',
           ExpressionAttributeNames: { '#ordered': 'ordered' },
           ExpressionAttributeValues: { ':true': { BOOL: true } },
+        }),
+      );
+    },
+    async markLoaded(database, epoch, loadedAt) {
+      await dynamodb.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: { database: { S: database }, epoch: { N: String(epoch) } },
+          UpdateExpression: 'SET loadedAt = if_not_exists(loadedAt, :loadedAt)',
+          ExpressionAttributeValues: { ':loadedAt': { S: loadedAt } },
         }),
       );
     },

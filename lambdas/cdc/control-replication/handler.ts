@@ -21,8 +21,8 @@ interface WatchEvent {
 
 /**
  * As a deploy step: stops a replication before its configuration changes (`quiesce`) and has it run afterwards (`run`);
- * when the replication is deleted, stops it, since DMS deletes none that runs. Every minute: counts the replications that
- * do not run, and has a database loaded anew whose replication stopped at a TRUNCATE.
+ * when the replication is deleted, stops it, since DMS deletes none that runs. Every minute: notes which loads are through,
+ * counts the replications that do not run, and has a database loaded anew whose replication stopped at a TRUNCATE.
  *
  * On repeat: it looks where things stand and does the rest; a load that may not have been ordered is ordered again under
  * another epoch. On failure: the deployment stops with DMS's reason; the next one, or the next minute, goes on.
@@ -49,7 +49,7 @@ async function watch(watched: readonly Controlled[]): Promise<void> {
   let down = 0;
   let reloaded = 0;
   for (const controlled of watched) {
-    const state = await replications.describe(controlled.arn);
+    const state = await controlFor(watchPatienceMs).look(controlled);
     if (state?.status === 'running') continue;
     down++;
     log.warn('replication does not run', { database: controlled.database, status: state?.status ?? 'never started' });

@@ -25,6 +25,8 @@ export interface Epoch {
   readonly load: string;
   /** DMS has taken the order to load. */
   readonly ordered: boolean;
+  /** When all rows of the load were seen to have been sent: what arrived later lies behind them. */
+  readonly loadedAt?: string;
 }
 
 export interface Epochs {
@@ -32,6 +34,8 @@ export interface Epochs {
   /** False when there is such an epoch already. */
   record(epoch: Epoch): Promise<boolean>;
   markOrdered(database: string, epoch: number): Promise<void>;
+  /** Keeps the time that was marked first. */
+  markLoaded(database: string, epoch: number, loadedAt: string): Promise<void>;
 }
 
 export interface Clock {
@@ -96,7 +100,7 @@ export class ReplicationControl {
     if (state?.status === 'running' && last?.load === load) {
       if (last.ordered) return 'running already';
       // Died between order and mark: it was at rest when the epoch was recorded, so this start was ours.
-      if (state.startType === 'start-replication' || state.startType === 'reload-target') {
+      if (isLoad(state.startType)) {
         await epochs.markOrdered(database, last.epoch);
         return 'running already';
       }
@@ -124,6 +128,25 @@ export class ReplicationControl {
     const type = state === undefined || state.status === 'created' ? 'start-replication' : 'reload-target';
     await this.#start(arn, type, () => epochs.markOrdered(database, epoch));
     return type;
+  }
+
+  /**
+   * Looks whether it runs, and marks the epoch whose load is through. The epoch is read first: what is seen of DMS
+   * afterwards is its load, or a later one's.
+   */
+  async look({ arn, database }: Controlled): Promise<ReplicationState | undefined> {
+    const { replications, epochs, clock } = this.#options;
+    const last = await epochs.last(database);
+    const state = await replications.describe(arn);
+    if (last === undefined || last.loadedAt !== undefined) return state;
+    if (state?.status !== 'running' || state.loadedPercent !== 100) return state;
+    if (!last.ordered) {
+      // It was at rest when the epoch was recorded, so a load that runs is this one.
+      if (!isLoad(state.startType)) return state;
+      await epochs.markOrdered(database, last.epoch);
+    }
+    await epochs.markLoaded(database, last.epoch, new Date(clock.now()).toISOString());
+    return state;
   }
 
   async #start(arn: string, type: StartType, onOrdered: () => Promise<void> = async () => {}): Promise<void> {
@@ -154,4 +177,8 @@ export class ReplicationControl {
 /** DMS stops at a TRUNCATE, which it cannot carry: what the readers have is wrong until all is loaded anew. */
 export function stoppedAtTruncate(state: ReplicationState | undefined): boolean {
   return state?.status === 'failed' && state.failures.some((failure) => /truncat(e|ion of)/i.test(failure));
+}
+
+function isLoad(type: string | undefined): boolean {
+  return type === 'start-replication' || type === 'reload-target';
 }

@@ -34,6 +34,7 @@ class World implements Replications, Epochs, Clock {
   #kill: { readonly call: number; readonly when: 'before' | 'after' } | undefined;
   startsInto = 'running';
   readonly #marked = new Set<number>();
+  readonly loaded = new Map<number, string>();
 
   killAt(call: number, when: 'before' | 'after'): void {
     this.#calls = 0;
@@ -92,7 +93,14 @@ class World implements Replications, Epochs, Clock {
   last(): Promise<Epoch | undefined> {
     return this.#call(() => {
       const last = this.epochs.at(-1);
-      return last && { ...last, ordered: this.#marked.has(last.epoch) };
+      const loadedAt = last && this.loaded.get(last.epoch);
+      return (
+        last && {
+          ...last,
+          ordered: this.#marked.has(last.epoch),
+          ...(loadedAt === undefined ? {} : { loadedAt }),
+        }
+      );
     });
   }
 
@@ -107,6 +115,12 @@ class World implements Replications, Epochs, Clock {
   markOrdered(_: string, epoch: number): Promise<void> {
     return this.#call(() => {
       this.#marked.add(epoch);
+    });
+  }
+
+  markLoaded(_: string, epoch: number, loadedAt: string): Promise<void> {
+    return this.#call(() => {
+      if (!this.loaded.has(epoch)) this.loaded.set(epoch, loadedAt);
     });
   }
 
@@ -271,4 +285,52 @@ test('a TRUNCATE is told from other failures', () => {
   expect(stoppedAtTruncate(failed('the connection was refused'))).toBe(false);
   expect(stoppedAtTruncate({ ...failed('truncate'), status: 'running' })).toBe(false);
   expect(stoppedAtTruncate(undefined)).toBe(false);
+});
+
+describe('a load that is through', () => {
+  const look = (world: World) => world.attempt((control) => control.look(controlled));
+
+  test('is marked once, with the time at which it was seen', async () => {
+    const world = new World();
+    await world.attempt((control) => control.run(controlled));
+    const seen = new Date(world.time).toISOString();
+
+    await look(world);
+    await world.wait(60_000);
+    await look(world);
+
+    expect([...world.loaded]).toEqual([[1, seen]]);
+  });
+
+  test.each([
+    ['is under way', { loadedPercent: 99 }],
+    ['has not begun', { status: 'initializing' }],
+    ['was cut short', { status: 'failed' }],
+    ['DMS says nothing of', { loadedPercent: undefined }],
+  ])('is not one that %s', async (_, change) => {
+    const world = new World();
+    await world.attempt((control) => control.run(controlled));
+    world.state = { ...world.state!, ...change };
+
+    await look(world);
+
+    expect(world.loaded.size).toBe(0);
+  });
+
+  test('is marked also where the process died between order and mark', async () => {
+    const world = new World();
+    await world.record({
+      database: 'inventory',
+      epoch: 1,
+      startedAt: new Date(world.time).toISOString(),
+      load: 'x',
+      ordered: false,
+    });
+    await world.start(arn, 'start-replication');
+    await world.wait(180_000);
+
+    await look(world);
+
+    expect(await world.last()).toMatchObject({ ordered: true, loadedAt: new Date(world.time).toISOString() });
+  });
 });
