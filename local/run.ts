@@ -133,9 +133,11 @@ export class Run {
       const states = [...this.mappings].map(([name, mapping]) => ({ name, ...mapping.state() }));
       if (this.#idle()) {
         await this.settle();
-        // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
+        // Read at once: housekeeping may begin to settle again while the databases are waited for.
+        const isSettled = !this.#unsettled;
         await this.account.engines.dms.settle();
-        if (!this.#unsettled && this.#idle()) return;
+        // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
+        if (isSettled && this.#idle()) return;
       }
       const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
       if (now !== progress) {
