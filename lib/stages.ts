@@ -241,7 +241,7 @@ export function stageNamed(name: string): Stage {
 }
 
 /**
- * How long a claim must live (DESIGN.md D3): as old as an accepted sale may be, a day for clocks ahead, the streams'
+ * How long a claim must live: as old as an accepted sale may be, a day for clocks ahead, the streams'
  * retention, and the time in which a held record may be redriven; and a day more, so that the last of all moments is not
  * the one in which the claim goes.
  */

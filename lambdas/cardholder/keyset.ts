@@ -13,7 +13,7 @@ export type KeyPurpose = 'index' | 'data';
 /**
  * Which keys the vault uses, as one item of the vault table, so that every container sees one state or the next.
  *
- * The index key is changed in phases (DESIGN.md D2): in `old` cards are found under `index` only; in `dual` they are
+ * The index key is changed in phases: in `old` cards are found under `index` only; in `dual` they are
  * settled there and copied to `nextIndex`, which answers; in `new` they are found under `nextIndex` only. Then `nextIndex`
  * becomes `index`, and it is `old` again.
  */

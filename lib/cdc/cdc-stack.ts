@@ -35,7 +35,7 @@ export class CdcStack extends Stack {
   /** Every row and every change of both databases, at least once, in no order: records of DMS with canonical names. */
   readonly changes: Stream;
   /**
-   * `database`, `epoch` (number), `startedAt`: what arrives from then on belongs to that load (DESIGN.md D8); `loadedAt`
+   * `database`, `epoch` (number), `startedAt`: what arrives from then on belongs to that load; `loadedAt`
    * once all its rows have been sent.
    */
   readonly epochs: TableV2;

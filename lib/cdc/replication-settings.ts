@@ -12,7 +12,7 @@ export const replicationSettings = {
     LimitedSizeLobMode: true,
     LobMaxSize: 32,
     // Several threads, since one waits for each PutRecords. They change the order in which records arrive, also of one
-    // row, and PutRecords keeps none anyway: readers go by the position in the log (DESIGN.md D8), never by arrival.
+    // row, and PutRecords keeps none anyway: readers go by the position in the log, never by arrival.
     ParallelLoadThreads: 4,
     ParallelLoadBufferSize: 100,
     ParallelLoadQueuesPerThread: 16,

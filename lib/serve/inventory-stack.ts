@@ -26,7 +26,7 @@ export class InventoryStack extends Stack {
     super(scope, id, props);
     const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream inventory' });
     const claims = table(this, 'Claims', { stage, key, partitionKey: 'id', expiry: 'expiresAt' });
-    // Without expiry: a bucket may go only once a stock count covers it (DESIGN.md D4).
+    // Without expiry: a bucket may go only once a stock count covers it.
     this.counters = table(this, 'Counters', { stage, key, partitionKey: 'item', sortKey: 'bucket' });
     const held = heldBucket(this, 'Held', { stage, key });
 

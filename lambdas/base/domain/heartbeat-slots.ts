@@ -1,5 +1,5 @@
 /**
- * The ids of the heartbeat rows (DESIGN.md D11): the MD5 of `<database>.tillstream_heartbeat.<slot>`, which is the
+ * The ids of the heartbeat rows: the MD5 of `<database>.tillstream_heartbeat.<slot>`, which is the
  * partition key of the row's records, falls into the first 64th of the hash range for the first id, into the second for
  * the second, and so on, in `inventory` and in `orders` alike. So every shard carries beats as long as a stream has no
  * shard narrower than a 64th. For each 64th it is the smallest number that suits both databases.

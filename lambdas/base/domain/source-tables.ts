@@ -1,5 +1,5 @@
 /**
- * The tables behind badges and stock by their canonical names (DESIGN.md 6.2). A retailer's own names are mapped onto
+ * The tables behind badges and stock by their canonical names. A retailer's own names are mapped onto
  * them by configuration (lib/stages.ts); whoever reads `changes` sees these names only.
  */
 export const sourceTables = {

@@ -52,7 +52,7 @@ export function onlinePk(table: string, key: readonly string[]): string | undefi
   return definitions[table]?.pk(key);
 }
 
-/** The pure feature function (DESIGN.md D9): the online item is a function of the stored row, and of nothing else. */
+/** The pure feature function: the online item is a function of the stored row, and of nothing else. */
 export function onlineItemOf(table: string, key: readonly string[], stored: StoredRow): OnlineItem | undefined {
   const definition = definitions[table];
   if (definition === undefined) return undefined;

@@ -19,7 +19,7 @@ export function firstCountedDay(now: number): string {
   return new Date(now - keptDays * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** What an order counts for; shipping frees no capacity, cancelling does (DESIGN.md D12). */
+/** What an order counts for; shipping frees no capacity, cancelling does. */
 export function promisedBy(stored: StoredRow | undefined): Promised | undefined {
   if (stored === undefined || stored.deleted) return undefined;
   const { fc_id: fc, promised_date: day, status } = stored.row;
