@@ -1,7 +1,5 @@
 import { Aws, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import {
-  AccessLogField,
-  AccessLogFormat,
   AuthorizationType,
   CfnAccount,
   EndpointType,
@@ -17,6 +15,7 @@ import type { Stream } from 'aws-cdk-lib/aws-kinesis';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { accessLogFormat } from '../base/access-log';
 import { EncryptionKey, removalOf } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
 import type { Signal } from '../base/signal';
@@ -188,22 +187,4 @@ export class CardholderStack extends Stack {
       counted('CardNumbersMasked', 'CardNumbersMasked', 0, 1, careless),
     ];
   }
-}
-
-/** Who, when, what came of it: no path, query, header or body, since any of them can be made to hold a card number. */
-function accessLogFormat(): AccessLogFormat {
-  return AccessLogFormat.custom(
-    JSON.stringify({
-      requestId: AccessLogField.contextRequestId(),
-      time: AccessLogField.contextRequestTime(),
-      caller: AccessLogField.contextIdentityUserArn(),
-      sourceIp: AccessLogField.contextIdentitySourceIp(),
-      method: AccessLogField.contextHttpMethod(),
-      resource: AccessLogField.contextResourcePath(),
-      status: AccessLogField.contextStatus(),
-      latencyMs: AccessLogField.contextResponseLatency(),
-      integrationStatus: AccessLogField.contextIntegrationStatus(),
-      errorType: AccessLogField.contextErrorResponseType(),
-    }),
-  );
 }

@@ -1,7 +1,5 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import {
-  AccessLogField,
-  AccessLogFormat,
   AuthorizationType,
   EndpointType,
   LambdaIntegration,
@@ -15,6 +13,7 @@ import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { accessLogFormat } from '../base/access-log';
 import { removalOf } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
 import type { Signal } from '../base/signal';
@@ -129,22 +128,4 @@ export class BadgesApi extends Construct {
       },
     ];
   }
-}
-
-/** Who, when, what came of it; not which items: the query says what a shop's visitors look at. */
-function accessLogFormat(): AccessLogFormat {
-  return AccessLogFormat.custom(
-    JSON.stringify({
-      requestId: AccessLogField.contextRequestId(),
-      time: AccessLogField.contextRequestTime(),
-      caller: AccessLogField.contextIdentityUserArn(),
-      sourceIp: AccessLogField.contextIdentitySourceIp(),
-      method: AccessLogField.contextHttpMethod(),
-      resource: AccessLogField.contextResourcePath(),
-      status: AccessLogField.contextStatus(),
-      latencyMs: AccessLogField.contextResponseLatency(),
-      integrationStatus: AccessLogField.contextIntegrationStatus(),
-      errorType: AccessLogField.contextErrorResponseType(),
-    }),
-  );
 }
