@@ -59,6 +59,11 @@ export function plantedControls(cardNumber: string): string[] {
   ];
 }
 
+const shortestNumber = 12;
+const digitsAndSeparators = charactersOf(/[0-9 .-]/);
+const hexadecimal = charactersOf(/[0-9A-Fa-f]/);
+const base64 = charactersOf(/[A-Za-z0-9+/_-]/);
+
 const prefixDigits = 6;
 const prefixes = 10 ** prefixDigits;
 
@@ -79,14 +84,15 @@ class CardNumberSearch {
   formsIn(text: string): Finding['form'][] {
     const found: Finding['form'][] = [];
     if (this.#holdsDigits(text)) found.push('digits');
-    if (this.#holdsEncoded(text, /[0-9A-Fa-f]{24,}/g, 'hex', 2)) found.push('hex');
-    if (this.#holdsEncoded(text, /[A-Za-z0-9+/_-]{16,}/g, 'base64', 4)) found.push('base64');
+    if (this.#holdsEncoded(text, hexadecimal, 'hex', 2)) found.push('hex');
+    if (this.#holdsEncoded(text, base64, 'base64', 4)) found.push('base64');
     return found;
   }
 
   #holdsDigits(text: string): boolean {
-    for (const [run] of text.matchAll(/[0-9](?:[ .-]?[0-9]){11,}/g))
-      if (this.#holdsNumber(run.replace(/[ .-]/g, ''))) return true;
+    for (const run of runsIn(text, digitsAndSeparators, shortestNumber))
+      for (const stretch of run.split(/[ .-][ .-]/))
+        if (stretch.length >= shortestNumber && this.#holdsNumber(stretch.replace(/[ .-]/g, ''))) return true;
     return false;
   }
 
@@ -102,10 +108,29 @@ class CardNumberSearch {
   }
 
   /** A run may begin anywhere in what was encoded, hence each of the places that its first character can have. */
-  #holdsEncoded(text: string, runs: RegExp, encoding: 'hex' | 'base64', places: number): boolean {
-    for (const [run] of text.matchAll(runs))
+  #holdsEncoded(text: string, members: Uint8Array, form: 'hex' | 'base64', places: number): boolean {
+    const shortest = shortestNumber * (form === 'hex' ? 2 : 4 / 3);
+    for (const run of runsIn(text, members, shortest))
       for (let place = 0; place < places; place++)
-        if (this.#holdsDigits(Buffer.from(run.slice(place), encoding).toString('latin1'))) return true;
+        if (this.#holdsDigits(Buffer.from(run.slice(place), form).toString('latin1'))) return true;
     return false;
   }
+}
+
+/**
+ * The longest stretches of at least `shortest` characters that are all members. Not a regular expression: its stack ends
+ * after some millions of repetitions, and a file may hold more.
+ */
+function* runsIn(text: string, members: Uint8Array, shortest: number): Iterable<string> {
+  let start = 0;
+  for (let end = 0; end <= text.length; end++) {
+    // The character at the very end and those above the table are NaN and undefined: no members.
+    if (members[text.charCodeAt(end)] === 1) continue;
+    if (end - start >= shortest) yield text.slice(start, end);
+    start = end + 1;
+  }
+}
+
+function charactersOf(pattern: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 128 }, (_, code) => Number(pattern.test(String.fromCharCode(code))));
 }

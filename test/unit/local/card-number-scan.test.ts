@@ -111,13 +111,15 @@ test('megabytes of digits are scanned for thousands of cards', () => {
   const many = new Set(Array.from({ length: 5_000 }, (_, index) => String(4_000_000_000_000_000 + index * 7_919)));
   const last = [...many].at(-1)!;
   const haystacks = [
-    '0'.repeat(5_000_000),
+    '0'.repeat(10_000_000),
     '40000'.repeat(1_000_000),
     '1 2-3.'.repeat(800_000),
-    'QUJD'.repeat(1_000_000),
+    'QUJD'.repeat(2_500_000),
+    ' '.repeat(10_000_000),
+    'F'.repeat(10_000_000),
   ];
 
-  expect(haystacks.map((text) => cardNumbersIn(text, many))).toEqual([[], [], [], []]);
+  expect(haystacks.map((text) => cardNumbersIn(text, many))).toEqual(haystacks.map(() => []));
   expect(haystacks.map((text) => cardNumbersIn(`${text}|${last}`, many))).toEqual(haystacks.map(() => ['digits']));
 });
 
