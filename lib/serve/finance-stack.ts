@@ -23,7 +23,7 @@ export interface FinanceStackProps extends StackProps {
 }
 
 /** The newest version in lambdas/serve/finance/create-schema/migrations.ts: a deploy that changes it runs the step. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 const databaseName = 'tillstream';
 const adminUsername = 'ledger_admin';
 const impact = 'the ledger lacks sales that the lake has';
@@ -79,10 +79,12 @@ export class FinanceStack extends Stack {
       .holdsIn(manifests, 'manifests', 'MANIFEST_BUCKET_NAME')
       .allow(['redshift-serverless:GetCredentials'], [workgroup.attrWorkgroupWorkgroupArn]);
     asksWarehouse(load, workgroup);
-    // The role's name is its database user's, and Redshift folds those to lower case: so it is lower case to begin with.
-    const roleName = `${name}-ledger-loader`;
-    (load.role.node.defaultChild as CfnRole).roleName = roleName;
-    const loaderUser = `IAMR:${roleName}`;
+    // A role's name is its database user's, and Redshift folds those to lower case: so it is lower case to begin with.
+    const roleNames = { load: `${name}-ledger-loader`, settlement: `${name}-settlement-loader` };
+    (load.role.node.defaultChild as CfnRole).roleName = roleNames.load;
+    const ledgerUsers = Object.fromEntries(
+      Object.entries(roleNames).map(([part, roleName]) => [part, `IAMR:${roleName}`]),
+    );
 
     const createSchema = new NodeFunction(this, 'CreateSchema', {
       stage,
@@ -93,7 +95,7 @@ export class FinanceStack extends Stack {
       memoryMebibytes: 256,
     })
       .environment('NAMESPACE_NAME', namespace.namespaceName)
-      .environment('LOADER_USER', loaderUser)
+      .environment('LEDGER_USERS', JSON.stringify(ledgerUsers))
       .allow(['redshift-serverless:GetNamespace'], [namespace.attrNamespaceNamespaceArn])
       .allow(
         ['secretsmanager:GetSecretValue'],
@@ -107,7 +109,7 @@ export class FinanceStack extends Stack {
     const schema = new CustomResource(this, 'Schema', {
       resourceType: 'Custom::LedgerSchema',
       serviceToken: createSchema.function.functionArn,
-      properties: { revision: String(schemaVersion), loaderUser },
+      properties: { revision: String(schemaVersion), ledgerUsers },
     });
     schema.node.addDependency(workgroup, createSchema);
 

@@ -272,7 +272,7 @@ test('the deploy step bears a repeat, and the loader keeps to its tables', async
   expect(again).toMatchObject({ Status: 'SUCCESS' });
   expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
   const rights = await finance.sql(
-    "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee LIKE 'iamr:%' ORDER BY 1, 2",
+    "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee LIKE 'iamr:%ledger-loader' ORDER BY 1, 2",
   );
   expect(rights.map(({ table_name, privilege_type }) => `${privilege_type} ${table_name}`)).toEqual(
     ['loaded_files', 'sale_lines', 'sale_tenders'].flatMap((name) => [
@@ -285,7 +285,10 @@ test('the deploy step bears a repeat, and the loader keeps to its tables', async
 
 test('a deploy that is killed before or after any of its calls is made good by the next', async () => {
   const clean = async () =>
-    finance.sql('DROP SCHEMA IF EXISTS finance CASCADE; DROP ROLE IF EXISTS "iamr:tillstream-local-ledger-loader"');
+    finance.sql(
+      'DROP SCHEMA IF EXISTS finance CASCADE; ' +
+        ['ledger', 'settlement'].map((name) => `DROP ROLE IF EXISTS "iamr:tillstream-local-${name}-loader";`).join(' '),
+    );
   await clean();
   await finance.createSchema();
   const points = crashPoints(finance.rig.calls()).filter(

@@ -9,6 +9,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { Client } from 'pg';
 import { netOf, type Sale, signOf } from '../../lambdas/base/domain/sale';
 import { oneRowPerKey, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
+import type { Part } from '../../lambdas/serve/finance/create-schema/rights';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { LakeStack } from '../../lib/serve/lake-stack';
@@ -47,7 +48,8 @@ export function totalsOf(sales: readonly Sale[]): Totals {
 }
 
 const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
-const loaderRoleName = 'tillstream-local-ledger-loader';
+/** Roles of the functions that act on the ledger. */
+const roleNames = { load: 'tillstream-local-ledger-loader', settlement: 'tillstream-local-settlement-loader' };
 const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:secret:redshift!ledger-admin-abcdef`;
 
 /** The lake as its template describes it, on the local engines, and the ledger behind it if asked for. */
@@ -105,11 +107,19 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
     await redshift.serverless.call('CreateWorkgroup', { workgroupName: 'ledger', namespaceName: 'ledger' });
     const { data, serverless } = redshift;
     rig.attach('redshift-serverless', serverless);
+    // There is no door here that knows who calls: `ledger#settlement` is the workgroup as the part `settlement` calls it.
+    // Whoever does not come with the administrator's secret is the loader.
+    const callers = new Map<string, Part>();
     rig.attach('redshift-data', {
       service: 'redshift-data',
-      // Whoever does not come with the administrator's secret is the loader.
-      call: (operation, input) =>
-        data.callAs(`arn:aws:sts::${localAccount}:assumed-role/${loaderRoleName}/load`, operation, input),
+      async call(operation, input) {
+        const [WorkgroupName, named] = (input.WorkgroupName ?? '').split('#');
+        const part = named ?? callers.get(input.Id) ?? 'load';
+        const caller = `arn:aws:sts::${localAccount}:assumed-role/${roleNames[part as Part]}/${part}`;
+        const output = await data.callAs(caller, operation, WorkgroupName ? { ...input, WorkgroupName } : input);
+        if (output.Id !== undefined) callers.set(output.Id, part);
+        return output;
+      },
       contents: () => data.contents(),
       close: () => data.close(),
     });
@@ -156,7 +166,9 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         rig.container('../lambdas/serve/finance/create-schema/handler', {
           ...warehouse,
           NAMESPACE_NAME: 'ledger',
-          LOADER_USER: `IAMR:${loaderRoleName}`,
+          LEDGER_USERS: JSON.stringify(
+            Object.fromEntries(Object.entries(roleNames).map(([part, role]) => [part, `IAMR:${role}`])),
+          ),
         }),
       ),
     flush: () => firehose.flush(),

@@ -83,10 +83,10 @@ test('the newest version of the schema runs the deploy step', () => {
 
 test("the loader's database user is its role, in lower case as Redshift folds it", () => {
   const [schema] = Object.values<any>(template.findResources('Custom::LedgerSchema'));
-  const { loaderUser } = schema.Properties;
+  const { load } = schema.Properties.ledgerUsers;
 
-  template.hasResourceProperties('AWS::IAM::Role', { RoleName: loaderUser.replace('IAMR:', '') });
-  expect(loaderUser).toBe('IAMR:tillstream-prod-ledger-loader');
+  template.hasResourceProperties('AWS::IAM::Role', { RoleName: load.replace('IAMR:', '') });
+  expect(load).toBe('IAMR:tillstream-prod-ledger-loader');
 });
 
 test('nothing is loaded before the schema is there', () => {
@@ -136,7 +136,7 @@ test('the functions are given what they ask for', () => {
     Object.keys(Properties.Environment.Variables).sort(),
   );
 
-  expect(given).toContainEqual(['DATABASE_NAME', 'LOADER_USER', 'NAMESPACE_NAME', 'WORKGROUP_NAME']);
+  expect(given).toContainEqual(['DATABASE_NAME', 'LEDGER_USERS', 'NAMESPACE_NAME', 'WORKGROUP_NAME']);
   expect(given).toContainEqual([
     'COPY_ROLE_ARN',
     'DATABASE_NAME',

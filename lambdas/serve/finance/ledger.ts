@@ -5,12 +5,15 @@ import { type Column, oneRowPerKey, type RowTable } from '../../base/domain/sale
  * attributes, which say how Redshift lays a table out and nothing about what is in it.
  */
 
-/** What only Redshift knows: rows of one sale lie together, days are found without a scan. */
+/** What only Redshift knows: rows of one sale or payment lie together, days are found without a scan. */
 export const layoutOf: Readonly<Record<string, string>> = {
   sale_lines: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
   sale_tenders: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
   loaded_files: 'DISTSTYLE ALL SORTKEY (accepted_date)',
   schema_versions: 'DISTSTYLE ALL',
+  settlement_files: 'DISTSTYLE ALL SORTKEY (last_settled_date)',
+  settlement_batches: 'DISTSTYLE ALL SORTKEY (gateway)',
+  settlement_lines: 'DISTSTYLE KEY DISTKEY (gateway_reference) COMPOUND SORTKEY (settled_date, gateway, batch)',
 };
 
 /** Columns of the files that the ledger has no use for: free text is not bookkeeping. */

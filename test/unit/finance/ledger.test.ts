@@ -1,10 +1,10 @@
 import { rowTables, saleLines } from '../../../lambdas/base/domain/sale-rows';
 import {
   beforeMigrations,
-  grantsTo,
   migrationStatements,
   migrations,
 } from '../../../lambdas/serve/finance/create-schema/migrations';
+import { grantsTo, type Part, rightsOf } from '../../../lambdas/serve/finance/create-schema/rights';
 import { createArrived, createCopied, createLedgerTable, mergeArrived } from '../../../lambdas/serve/finance/ledger';
 
 const now = new Date('2026-11-22T10:15:30.123Z');
@@ -35,7 +35,7 @@ test("the tables of the ledger are laid out for Redshift, in their statement's l
     .map((statement) => statement.split('\n').at(-1));
 
   for (const layout of layouts) expect(layout).toMatch(/^DISTSTYLE /);
-  expect(layouts).toHaveLength(4);
+  expect(layouts).toHaveLength(7);
 });
 
 test('a step of the schema is recorded in the transaction that makes it', () => {
@@ -51,14 +51,16 @@ test('versions count up by one', () => {
   expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
 });
 
-test('the loader may not delete, and sees nothing but its tables', () => {
-  const grants = grantsTo('IAMR:loader').join('\n');
+test('no part may delete, and each sees nothing but its tables', () => {
+  for (const part of Object.keys(rightsOf) as Part[]) {
+    const grants = grantsTo(part, 'IAMR:someone').join('\n');
 
-  expect(grants).not.toMatch(/DELETE|ALL|CREATE|DROP|TRUNCATE/);
-  expect(grants.match(/ON [\w. ]+/g)).toEqual([
-    'ON SCHEMA finance TO ',
-    ...[...rowTables.map(({ name }) => name), 'loaded_files'].map((name) => `ON finance.${name} TO `),
-  ]);
+    expect(grants).not.toMatch(/DELETE|ALL|CREATE|DROP|TRUNCATE/);
+    expect(grants.match(/ON [\w. ]+/g)).toEqual([
+      'ON SCHEMA finance TO ',
+      ...Object.keys(rightsOf[part]).map((name) => `ON finance.${name} TO `),
+    ]);
+  }
 });
 
 test('a row that is booked stays as it was booked', () => {

@@ -5,12 +5,13 @@ import { deployStep } from '../../../base/runtime/deploy-step';
 import { requireEnv } from '../../../base/runtime/env';
 import { log } from '../../../base/runtime/log';
 import { guardStopped, literal, StatementFailed, type Warehouse, warehouse } from '../warehouse';
-import { beforeMigrations, grantsTo, migrationGuard, migrationStatements, migrations } from './migrations';
+import { beforeMigrations, migrationGuard, migrationStatements, migrations } from './migrations';
+import { grantsTo, usersOf } from './rights';
 
 const namespaceName = requireEnv('NAMESPACE_NAME');
 const workgroupName = requireEnv('WORKGROUP_NAME');
 const database = requireEnv('DATABASE_NAME');
-const loaderUser = requireEnv('LOADER_USER');
+const users = usersOf(requireEnv('LEDGER_USERS'));
 const redshiftData = redshiftDataClient();
 const redshiftServerless = redshiftServerlessClient();
 
@@ -20,7 +21,7 @@ const patienceMs = 4 * 60_000;
 const attempts = 4;
 
 /**
- * Brings the ledger's schema to its newest version, and lets the loader in. Acts as the namespace's administrator, whose
+ * Brings the ledger's schema to its newest version, and lets the functions in. Acts as the namespace's administrator, whose
  * password Redshift keeps in a secret that only the namespace itself can name.
  *
  * On repeat: versions that are recorded are not applied again, a user that exists is not created again. On failure: each
@@ -52,11 +53,13 @@ export const handler = deployStep(async () => {
 async function createSchema(admin: Warehouse): Promise<{ version: string }> {
   await admin.run(beforeMigrations);
   const version = await migrate(admin);
-  const users = await admin.rows(
-    `SELECT usename FROM pg_user WHERE LOWER(usename) = ${literal(loaderUser.toLowerCase())}`,
-  );
-  if (users.length === 0) await admin.run([`CREATE USER "${loaderUser}" PASSWORD DISABLE`]);
-  await admin.run(grantsTo(loaderUser));
+  for (const [part, user] of users) {
+    const present = await admin.rows(
+      `SELECT usename FROM pg_user WHERE LOWER(usename) = ${literal(user.toLowerCase())}`,
+    );
+    if (present.length === 0) await admin.run([`CREATE USER "${user}" PASSWORD DISABLE`]);
+    await admin.run(grantsTo(part, user));
+  }
   return { version: String(version) };
 }
 

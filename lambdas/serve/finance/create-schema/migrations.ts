@@ -3,6 +3,7 @@ import { createLedgerTable, withLayout } from '../ledger';
 import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
 import ledgerSql from './ledger.sql';
 import schemaSql from './schema.sql';
+import settlementSql from './settlement.sql';
 
 /** A step of the schema that was deployed once is never edited: what comes later is another step. */
 export interface Migration {
@@ -12,6 +13,7 @@ export interface Migration {
 
 export const migrations: readonly Migration[] = [
   { version: 1, statements: [...rowTables.map(createLedgerTable), ...statementsOf(ledgerSql).map(withLayout)] },
+  { version: 2, statements: statementsOf(settlementSql).map(withLayout) },
 ];
 
 /** Bears being run again. */
@@ -27,16 +29,5 @@ export function migrationStatements({ version, statements }: Migration, now: Dat
     unlessAny(`finance.schema_versions\nWHERE version = ${version}`),
     ...statements,
     `INSERT INTO finance.schema_versions (version, applied_at)\nVALUES (${version}, ${timestampLiteral(now)})`,
-  ];
-}
-
-/** What the loader may do, and no more. Locking a table takes the right to update it. */
-export function grantsTo(user: string): string[] {
-  const name = `"${user}"`;
-  return [
-    `GRANT USAGE ON SCHEMA finance TO ${name}`,
-    ...[...rowTables.map((table) => table.name), 'loaded_files'].map(
-      (table) => `GRANT SELECT, INSERT, UPDATE ON finance.${table} TO ${name}`,
-    ),
   ];
 }
