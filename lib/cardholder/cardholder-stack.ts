@@ -1,23 +1,13 @@
 import { Aws, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import {
-  AuthorizationType,
-  CfnAccount,
-  EndpointType,
-  LambdaIntegration,
-  LogGroupLogDestination,
-  MethodLoggingLevel,
-  ResponseType,
-  RestApi,
-} from 'aws-cdk-lib/aws-apigateway';
+import { CfnAccount, ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { accessLogFormat } from '../base/access-log';
-import { EncryptionKey, removalOf } from '../base/encryption-key';
+import { EncryptionKey } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
+import { restApi } from '../base/rest-api';
 import type { Signal } from '../base/signal';
 import { stream } from '../base/stream';
 import { businessMetric } from '../base/stream-consumer';
@@ -67,48 +57,47 @@ export class CardholderStack extends Stack {
     this.signals = [...this.#signals(api, ingest), ...vault.signals];
   }
 
-  #api(stage: Stage, key: IKey, ingest: NodeFunction): RestApi {
-    const accessLog = new LogGroup(this, 'AccessLog', {
-      retention: stage.logRetentionDays as RetentionDays,
-      encryptionKey: key,
-      removalPolicy: removalOf(stage),
-    });
-    const api = new RestApi(this, 'Api', {
-      restApiName: `Tillstream-${stage.name}`,
-      description: 'Takes sales in',
-      endpointTypes: [EndpointType.REGIONAL],
-      cloudWatchRole: false,
-      deployOptions: {
-        stageName: 'v1',
-        throttlingRateLimit: stage.ingest.requestsPerSecond,
-        throttlingBurstLimit: stage.ingest.burst,
-        accessLogDestination: new LogGroupLogDestination(accessLog),
-        accessLogFormat: accessLogFormat(),
-        // Execution logs with data would hold bodies, and bodies hold card numbers. Neither is ever switched on.
-        loggingLevel: MethodLoggingLevel.OFF,
-        dataTraceEnabled: false,
-        metricsEnabled: true,
-      },
-      defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
-    });
-    api.root
-      .addResource('sales')
-      .addMethod('POST', new LambdaIntegration(ingest.function, { allowTestInvoke: false, proxy: true }));
-    const logging = this.#accessLogging();
-    api.deploymentStage.node.addDependency(logging);
-
-    const answer = (type: ResponseType, statusCode: string, code: string, message: string, seconds?: number) =>
-      api.addGatewayResponse(code, {
-        type,
-        statusCode,
-        ...(seconds === undefined ? {} : { responseHeaders: { 'Retry-After': `'${seconds}'` } }),
-        templates: { 'application/json': JSON.stringify({ code, message }) },
-      });
+  #api(stage: Stage, key: Key, ingest: NodeFunction): RestApi {
     const again = 'send the same sales again';
-    answer(ResponseType.THROTTLED, '429', 'throttled', `more requests than this stage takes: ${again}, later`, 1);
-    answer(ResponseType.REQUEST_TOO_LARGE, '413', 'too-large', 'body: allowed: at most 4194304 bytes');
-    answer(ResponseType.INTEGRATION_FAILURE, '503', 'unavailable', `ingest did not answer: ${again}`, 5);
-    answer(ResponseType.INTEGRATION_TIMEOUT, '503', 'timeout', `ingest took too long: ${again}`, 5);
+    const { requestsPerSecond, burst } = stage.ingest;
+    const api = restApi(this, {
+      stage,
+      key,
+      description: 'Takes sales in',
+      requestsPerSecond,
+      burst,
+      routes: [{ method: 'POST', path: 'sales', function: ingest }],
+      answers: [
+        {
+          type: ResponseType.THROTTLED,
+          statusCode: '429',
+          code: 'throttled',
+          message: `more requests than this stage takes: ${again}, later`,
+          retryAfterSeconds: 1,
+        },
+        {
+          type: ResponseType.REQUEST_TOO_LARGE,
+          statusCode: '413',
+          code: 'too-large',
+          message: 'body: allowed: at most 4194304 bytes',
+        },
+        {
+          type: ResponseType.INTEGRATION_FAILURE,
+          statusCode: '503',
+          code: 'unavailable',
+          message: `ingest did not answer: ${again}`,
+          retryAfterSeconds: 5,
+        },
+        {
+          type: ResponseType.INTEGRATION_TIMEOUT,
+          statusCode: '503',
+          code: 'timeout',
+          message: `ingest took too long: ${again}`,
+          retryAfterSeconds: 5,
+        },
+      ],
+    });
+    api.deploymentStage.node.addDependency(this.#accessLogging());
     return api;
   }
 

@@ -1,21 +1,11 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
-import {
-  AuthorizationType,
-  EndpointType,
-  LambdaIntegration,
-  LogGroupLogDestination,
-  MethodLoggingLevel,
-  ResponseType,
-  RestApi,
-} from 'aws-cdk-lib/aws-apigateway';
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { Key } from 'aws-cdk-lib/aws-kms';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { accessLogFormat } from '../base/access-log';
-import { removalOf } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
+import { queryAnswers, restApi } from '../base/rest-api';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
@@ -49,49 +39,19 @@ export class BadgesApi extends Construct {
     })
       .uses(online, 'ONLINE_TABLE_NAME', ['BatchGetItem'])
       .environment('BADGE_POLICY', JSON.stringify(stage.badges.policy));
-    this.api = this.#api(stage, key);
+    const { requestsPerSecond, burst } = stage.badges;
+    this.api = restApi(this, {
+      stage,
+      key,
+      name: 'Badges',
+      description: 'Answers which items can be promised for the same day',
+      requestsPerSecond,
+      burst,
+      routes: [{ method: 'GET', path: 'badges', function: this.lookup }],
+      answers: queryAnswers('the lookup'),
+    });
     new CfnOutput(this, 'Url', { value: this.api.urlForPath('/badges') });
     this.signals = this.#signals();
-  }
-
-  #api(stage: Stage, key: Key): RestApi {
-    const accessLog = new LogGroup(this, 'AccessLog', {
-      retention: stage.logRetentionDays as RetentionDays,
-      encryptionKey: key,
-      removalPolicy: removalOf(stage),
-    });
-    const api = new RestApi(this, 'Api', {
-      restApiName: `Tillstream-${stage.name}-Badges`,
-      description: 'Answers which items can be promised for the same day',
-      endpointTypes: [EndpointType.REGIONAL],
-      cloudWatchRole: false,
-      deployOptions: {
-        stageName: 'v1',
-        throttlingRateLimit: stage.badges.requestsPerSecond,
-        throttlingBurstLimit: stage.badges.burst,
-        accessLogDestination: new LogGroupLogDestination(accessLog),
-        accessLogFormat: accessLogFormat(),
-        loggingLevel: MethodLoggingLevel.OFF,
-        dataTraceEnabled: false,
-        metricsEnabled: true,
-      },
-      defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
-    });
-    api.root
-      .addResource('badges')
-      .addMethod('GET', new LambdaIntegration(this.lookup.function, { allowTestInvoke: false, proxy: true }));
-
-    const answer = (type: ResponseType, statusCode: string, code: string, message: string) =>
-      api.addGatewayResponse(code, {
-        type,
-        statusCode,
-        responseHeaders: { 'Retry-After': "'1'" },
-        templates: { 'application/json': JSON.stringify({ code, message }) },
-      });
-    answer(ResponseType.THROTTLED, '429', 'throttled', 'more requests than this stage takes: ask again, later');
-    answer(ResponseType.INTEGRATION_FAILURE, '503', 'unavailable', 'the lookup did not answer: ask again');
-    answer(ResponseType.INTEGRATION_TIMEOUT, '503', 'timeout', 'the lookup took too long: ask again');
-    return api;
   }
 
   #signals(): Signal[] {
