@@ -1,8 +1,6 @@
 import { Aws, Duration, Stack, type StackProps } from 'aws-cdk-lib';
-import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnDatabase } from 'aws-cdk-lib/aws-glue';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
-import type { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
@@ -12,7 +10,7 @@ import { heldBucket, privateBucket } from '../base/private-bucket';
 import type { Signal } from '../base/signal';
 import { StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
-import { LakeTable } from './lake-table';
+import { type LakePlace, LakeTable } from './lake-table';
 
 export interface LakeStackProps extends StackProps {
   readonly stage: Stage;
@@ -29,6 +27,8 @@ export class LakeStack extends Stack {
   readonly bucket: Bucket;
   readonly key: Key;
   readonly databaseName: string;
+  /** For tables of other rooms: they own their rows and their delivery, and lie beside those of the sales. */
+  readonly place: LakePlace;
   readonly saleLines: LakeTable;
   readonly saleTenders: LakeTable;
   readonly signals: readonly Signal[];
@@ -48,12 +48,12 @@ export class LakeStack extends Stack {
       catalogId: Aws.ACCOUNT_ID,
       databaseInput: {
         name: this.databaseName,
-        description: 'Sales of every channel and region, card numbers as tokens',
+        description: 'Sales of every channel and region, card numbers as tokens; what badges went by',
       },
     });
-    const shared = { stage, key, bucket: this.bucket, database, databaseName: this.databaseName };
-    this.saleLines = new LakeTable(this, 'SaleLines', { ...shared, table: saleLines });
-    this.saleTenders = new LakeTable(this, 'SaleTenders', { ...shared, table: saleTenders });
+    this.place = { key, bucket: this.bucket, database, databaseName: this.databaseName };
+    this.saleLines = new LakeTable(this, 'SaleLines', { stage, ...this.place, table: saleLines });
+    this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, ...this.place, table: saleTenders });
 
     const held = heldBucket(this, 'Held', { stage, key });
     const writer = new StreamConsumer(this, 'Writer', {
@@ -73,45 +73,14 @@ export class LakeStack extends Stack {
       reader: 'Lake',
       impact,
     });
-    const { deliveryStream: lines } = this.saleLines;
-    const { deliveryStream: tenders } = this.saleTenders;
-    writer.consumer
-      .allow(['firehose:PutRecordBatch'], [lines.attrArn, tenders.attrArn])
-      .environment('LINES_STREAM_NAME', lines.ref)
-      .environment('TENDERS_STREAM_NAME', tenders.ref)
-      .holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    this.saleLines.writableBy(writer.consumer, 'LINES_STREAM_NAME');
+    this.saleTenders.writableBy(writer.consumer, 'TENDERS_STREAM_NAME');
+    writer.consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
 
     this.signals = [
       ...writer.signals,
-      ...deliverySignals('LakeLines', lines, stage),
-      ...deliverySignals('LakeTenders', tenders, stage),
+      ...this.saleLines.signals('LakeLines', impact),
+      ...this.saleTenders.signals('LakeTenders', impact),
     ];
   }
-}
-
-function deliverySignals(name: string, deliveryStream: CfnDeliveryStream, stage: Stage): Signal[] {
-  const metric = (metricName: string, statistic: string) =>
-    new Metric({
-      namespace: 'AWS/Firehose',
-      metricName,
-      dimensionsMap: { DeliveryStreamName: deliveryStream.ref },
-      statistic,
-      period: Duration.minutes(5),
-    });
-  return [
-    {
-      name: `${name}Stale`,
-      metric: metric('DeliveryToS3.DataFreshness', Stats.MAXIMUM),
-      threshold: 3 * stage.lake.bufferSeconds,
-      periods: 3,
-      impact,
-    },
-    {
-      name: `${name}Unconverted`,
-      metric: metric('FailedConversion.Records', Stats.SUM),
-      threshold: 0,
-      periods: 1,
-      impact: `${impact}; rows that fit no column wait under errors/ in the lake's bucket`,
-    },
-  ];
 }

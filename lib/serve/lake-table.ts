@@ -1,4 +1,5 @@
-import { Aws, Stack } from 'aws-cdk-lib';
+import { Aws, Duration, Stack } from 'aws-cdk-lib';
+import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { type CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose';
@@ -6,17 +7,23 @@ import type { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, LogStream, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { partitionColumn, type RowTable } from '../../lambdas/base/domain/sale-rows';
+import type { LakeRowTable } from '../../lambdas/base/domain/lake-rows';
 import { removalOf } from '../base/encryption-key';
+import type { NodeFunction } from '../base/node-function';
+import type { Signal } from '../base/signal';
 import type { Stage } from '../stages';
 
-export interface LakeTableProps {
-  readonly stage: Stage;
+/** Where tables of the lake lie, and where they are described. */
+export interface LakePlace {
   readonly key: Key;
   readonly bucket: Bucket;
   readonly database: CfnDatabase;
   readonly databaseName: string;
-  readonly table: RowTable;
+}
+
+export interface LakeTableProps extends LakePlace {
+  readonly stage: Stage;
+  readonly table: LakeRowTable;
 }
 
 const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
@@ -27,11 +34,16 @@ const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
  */
 export class LakeTable extends Construct {
   readonly deliveryStream: CfnDeliveryStream;
+  private readonly stage: Stage;
 
   constructor(scope: Construct, id: string, props: LakeTableProps) {
     super(scope, id);
     const { stage, key, bucket, database, databaseName, table } = props;
-    const { name } = table;
+    this.stage = stage;
+    const {
+      name,
+      partition: { column: partition },
+    } = table;
     const glueTable = this.defineTable(props);
     glueTable.addResourceDependency(database);
 
@@ -53,7 +65,7 @@ export class LakeTable extends Construct {
         // Parquet compresses its pages itself.
         compressionFormat: 'UNCOMPRESSED',
         encryptionConfiguration: { kmsEncryptionConfig: { awskmsKeyArn: key.keyArn } },
-        prefix: `${name}/${partitionColumn}=!{partitionKeyFromQuery:${partitionColumn}}/`,
+        prefix: `${name}/${partition}=!{partitionKeyFromQuery:${partition}}/`,
         errorOutputPrefix: `errors/${name}/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/`,
         dynamicPartitioningConfiguration: { enabled: true, retryOptions: { durationInSeconds: 300 } },
         processingConfiguration: {
@@ -69,7 +81,7 @@ export class LakeTable extends Construct {
               parameters: [
                 {
                   parameterName: 'MetadataExtractionQuery',
-                  parameterValue: `{${partitionColumn}:.${partitionColumn}}`,
+                  parameterValue: `{${partition}:.${partition}}`,
                 },
                 { parameterName: 'JsonParsingEngine', parameterValue: 'JQ-1.6' },
               ],
@@ -101,7 +113,43 @@ export class LakeTable extends Construct {
     this.deliveryStream.node.addDependency(role, glueTable);
   }
 
+  /** Lets a function put rows. */
+  writableBy(writer: NodeFunction, variable: string): void {
+    writer
+      .allow(['firehose:PutRecordBatch'], [this.deliveryStream.attrArn])
+      .environment(variable, this.deliveryStream.ref);
+  }
+
+  /** `name` begins the names of its alarms; `impact` is what the business loses while its rows do not come. */
+  signals(name: string, impact: string): Signal[] {
+    const metric = (metricName: string, statistic: string) =>
+      new Metric({
+        namespace: 'AWS/Firehose',
+        metricName,
+        dimensionsMap: { DeliveryStreamName: this.deliveryStream.ref },
+        statistic,
+        period: Duration.minutes(5),
+      });
+    return [
+      {
+        name: `${name}Stale`,
+        metric: metric('DeliveryToS3.DataFreshness', Stats.MAXIMUM),
+        threshold: 3 * this.stage.lake.bufferSeconds,
+        periods: 3,
+        impact,
+      },
+      {
+        name: `${name}Unconverted`,
+        metric: metric('FailedConversion.Records', Stats.SUM),
+        threshold: 0,
+        periods: 1,
+        impact: `${impact}; rows that fit no column wait under errors/ in the lake's bucket`,
+      },
+    ];
+  }
+
   private defineTable({ bucket, databaseName, table }: LakeTableProps): CfnTable {
+    const { column: partition, comment } = table.partition;
     const location = bucket.s3UrlForObject(`${table.name}/`);
     return new CfnTable(this, 'Table', {
       catalogId: Aws.ACCOUNT_ID,
@@ -114,13 +162,13 @@ export class LakeTable extends Construct {
           classification: 'parquet',
           // Athena works the partitions out from the query, so that nobody has to register them.
           'projection.enabled': 'true',
-          [`projection.${partitionColumn}.type`]: 'date',
-          [`projection.${partitionColumn}.format`]: 'yyyy-MM-dd',
+          [`projection.${partition}.type`]: 'date',
+          [`projection.${partition}.format`]: 'yyyy-MM-dd',
           // A day ahead, for a query that runs while midnight passes.
-          [`projection.${partitionColumn}.range`]: '2026-01-01,NOW+1DAYS',
-          'storage.location.template': `${location}${partitionColumn}=\${${partitionColumn}}/`,
+          [`projection.${partition}.range`]: '2026-01-01,NOW+1DAYS',
+          'storage.location.template': `${location}${partition}=\${${partition}}/`,
         },
-        partitionKeys: [{ name: partitionColumn, type: 'string', comment: 'UTC date of accepted_at, yyyy-MM-dd' }],
+        partitionKeys: [{ name: partition, type: 'string', comment }],
         storageDescriptor: {
           columns: table.columns.map(({ name, type, comment }) => ({ name, type, comment })),
           location,

@@ -1,3 +1,4 @@
+import type { Column, LakeRowTable } from './lake-rows';
 import { businessDateOf, netOf, type Sale, signOf, tenderDifferenceOf } from './sale';
 
 /**
@@ -6,32 +7,15 @@ import { businessDateOf, netOf, type Sale, signOf, tenderDifferenceOf } from './
  * a new column goes to the end and an old one never moves.
  */
 
-/**
- * What JSON, Parquet, Glue, Athena, DuckDB and Redshift's COPY all agree on. Dates are strings in the files (a Parquet
- * string loads into no other type) and become dates in the ledger; money and counts are bigint; times are UTC.
- */
-export type ColumnType = 'string' | 'bigint' | 'timestamp';
+export type { Column } from './lake-rows';
 
-export interface Column {
-  readonly name: string;
-  readonly type: ColumnType;
-  /** Longest value of a string, in bytes of UTF-8: one that is longer would stop the ledger's loads. */
-  readonly bytes?: number;
-  /** Null where the sale does not say. */
-  readonly optional?: true;
-  readonly comment: string;
-}
-
-export interface RowTable {
+export interface RowTable extends LakeRowTable {
   readonly name: 'sale_lines' | 'sale_tenders';
-  readonly comment: string;
-  /** Identifies a row. Files may repeat a key (the rows are then equal); views and the ledger keep one. */
-  readonly key: readonly string[];
-  readonly columns: readonly Column[];
 }
 
 /** Directory under which a row lies: the UTC date of its sale's `acceptedAt`, so that repeats meet in one partition. */
 export const partitionColumn = 'accepted_date';
+const partition = { column: partitionColumn, comment: 'UTC date of accepted_at, yyyy-MM-dd' };
 
 const identity = [
   { name: 'source', type: 'string', bytes: 32, comment: 'sending system' },
@@ -103,6 +87,7 @@ export const saleLines: RowTable = {
   comment: 'One row per line of a sale or return. Files may repeat rows: count through a view that keeps one per key.',
   key: ['source', 'transaction_id', 'line'],
   columns: lineColumns,
+  partition,
 };
 
 export const saleTenders: RowTable = {
@@ -111,6 +96,7 @@ export const saleTenders: RowTable = {
     'One row per tender of a sale or return. Files may repeat rows: count through a view that keeps one per key.',
   key: ['source', 'transaction_id', 'tender'],
   columns: tenderColumns,
+  partition,
 };
 
 export const rowTables: readonly RowTable[] = [saleLines, saleTenders];

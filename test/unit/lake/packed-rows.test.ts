@@ -1,17 +1,17 @@
 import fc from 'fast-check';
-import { callsFor } from '../../../lambdas/serve/lake/write/delivery-stream';
+import { callsFor } from '../../../lambdas/serve/lake/delivery-stream';
 import {
   maximumRecordBytes,
   maximumRecordRows,
   type PackableRow,
   packRows,
-} from '../../../lambdas/serve/lake/write/packed-rows';
+} from '../../../lambdas/serve/lake/packed-rows';
 
 const rowsOf = (count: number, change: (index: number) => Partial<PackableRow> = () => ({})): PackableRow[] =>
   Array.from({ length: count }, (_, index) => ({
     date: '2026-11-22',
     json: JSON.stringify({ row: index }),
-    sale: 0,
+    origin: 0,
     ...change(index),
   }));
 
@@ -21,13 +21,13 @@ const arbitraryRows = fc
       date: fc.constantFrom('2026-11-21', '2026-11-22'),
       // From rows of a few bytes to rows of which few fit; some count more bytes than characters.
       padding: fc.oneof(fc.constant(''), fc.constant('x'.repeat(400)), fc.constant('é'.repeat(120_000))),
-      sale: fc.nat(20),
+      origin: fc.nat(20),
     }),
     { maxLength: 60 },
   )
   .map((rows) =>
     rows.map(
-      ({ date, padding, sale }, index): PackableRow => ({ date, sale, json: JSON.stringify({ index, padding }) }),
+      ({ date, padding, origin }, index): PackableRow => ({ date, origin, json: JSON.stringify({ index, padding }) }),
     ),
   );
 
@@ -54,9 +54,9 @@ test('packing keeps the limits of a record, and loses and doubles no row', () =>
 test('a record names every sale that has rows in it', () => {
   fc.assert(
     fc.property(arbitraryRows, (rows) => {
-      const sales = new Map(rows.map(({ json, sale }) => [json, sale]));
+      const sales = new Map(rows.map(({ json, origin }) => [json, origin]));
 
-      for (const { text, sales: named } of packRows(rows)) {
+      for (const { text, origins: named } of packRows(rows)) {
         const inside = text
           .trimEnd()
           .split('\n')
@@ -75,7 +75,7 @@ test('a sale of 2,000 lines takes four records, since Firehose takes 500 rows ou
 test('of a batch that is far larger than memory no more is made than one call takes', () => {
   let made = 0;
   function* rows(): Generator<PackableRow> {
-    for (;;) yield { date: '2026-11-22', json: 'x'.repeat(2_000), sale: made++ };
+    for (;;) yield { date: '2026-11-22', json: 'x'.repeat(2_000), origin: made++ };
   }
 
   const [call] = callsFor(packRows(rows()));
@@ -85,10 +85,10 @@ test('of a batch that is far larger than memory no more is made than one call ta
 });
 
 test('rows of many sales share a record', () => {
-  const [record, ...more] = packRows(rowsOf(400, (index) => ({ sale: index })));
+  const [record, ...more] = packRows(rowsOf(400, (index) => ({ origin: index })));
 
   expect(more).toEqual([]);
-  expect(record!.sales).toHaveLength(400);
+  expect(record!.origins).toHaveLength(400);
 });
 
 test('a call takes at most 500 records and 4 MiB', () => {

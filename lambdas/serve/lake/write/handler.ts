@@ -7,8 +7,8 @@ import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
 import { salesIn } from '../../../base/runtime/sales-in';
 import { failFrom, readBatch } from '../../../base/runtime/stream-batch';
-import { deliver } from './delivery-stream';
-import { type PackableRow, packRows } from './packed-rows';
+import { deliver } from '../delivery-stream';
+import { type PackableRow, packRows } from '../packed-rows';
 
 const linesStreamName = requireEnv('LINES_STREAM_NAME');
 const tendersStreamName = requireEnv('TENDERS_STREAM_NAME');
@@ -42,13 +42,13 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
     Held: unreadable.length,
   });
   return failFrom(
-    [...lines.salesRefused, ...tenders.salesRefused].map((index) => once[index]!.record),
+    [...lines.originsRefused, ...tenders.originsRefused].map((index) => once[index]!.record),
     batch,
   );
 
   /** Made one by one, as they are packed. */
   function* rowsOf(make: (sale: Sale) => readonly { readonly [partitionColumn]: string }[]): Generator<PackableRow> {
     for (const [index, { sale }] of once.entries())
-      for (const row of make(sale)) yield { date: row[partitionColumn], json: JSON.stringify(row), sale: index };
+      for (const row of make(sale)) yield { date: row[partitionColumn], json: JSON.stringify(row), origin: index };
   }
 }

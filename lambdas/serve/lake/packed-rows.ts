@@ -3,8 +3,8 @@ export interface PackableRow {
   /** Rows of one record share their date, so that a record belongs to one partition. */
   readonly date: string;
   readonly json: string;
-  /** Index of the sale that the row belongs to. */
-  readonly sale: number;
+  /** Number of what the row was made from, for example of a sale in its batch. */
+  readonly origin: number;
 }
 
 /** Rows of one date as JSON lines: one record of a delivery stream. */
@@ -13,8 +13,8 @@ export interface PackedRecord {
   readonly text: string;
   readonly bytes: number;
   readonly rows: number;
-  /** Indexes of the sales that have rows in here, in ascending order when the rows were. */
-  readonly sales: readonly number[];
+  /** Origins that have rows in here, in ascending order when the rows were. */
+  readonly origins: readonly number[];
 }
 
 /** Firehose takes records of at most 1,000 KiB... */
@@ -28,8 +28,8 @@ export const maximumRecordRows = 500;
  * batch of long sales with long notes is hundreds of megabytes of rows.
  */
 export function* packRows(rows: Iterable<PackableRow>): Generator<PackedRecord> {
-  const open = new Map<string, { lines: string[]; bytes: number; sales: Set<number> }>();
-  for (const { date, json, sale } of rows) {
+  const open = new Map<string, { lines: string[]; bytes: number; origins: Set<number> }>();
+  for (const { date, json, origin } of rows) {
     const line = `${json}\n`;
     const bytes = Buffer.byteLength(line);
     let record = open.get(date);
@@ -40,15 +40,15 @@ export function* packRows(rows: Iterable<PackableRow>): Generator<PackedRecord> 
       yield close(date, record);
       record = undefined;
     }
-    record ??= { lines: [], bytes: 0, sales: new Set() };
+    record ??= { lines: [], bytes: 0, origins: new Set() };
     open.set(date, record);
     record.lines.push(line);
     record.bytes += bytes;
-    record.sales.add(sale);
+    record.origins.add(origin);
   }
   for (const [date, record] of open) yield close(date, record);
 
-  function close(date: string, { lines, bytes, sales }: { lines: string[]; bytes: number; sales: Set<number> }) {
-    return { date, text: lines.join(''), bytes, rows: lines.length, sales: [...sales] };
+  function close(date: string, { lines, bytes, origins }: { lines: string[]; bytes: number; origins: Set<number> }) {
+    return { date, text: lines.join(''), bytes, rows: lines.length, origins: [...origins] };
   }
 }

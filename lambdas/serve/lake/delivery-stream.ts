@@ -1,6 +1,6 @@
 import { type FirehoseClient, PutRecordBatchCommand } from '@aws-sdk/client-firehose';
-import { chunksOf } from '../../../base/runtime/chunks';
-import { retryPause } from '../../../base/runtime/retry-pause';
+import { chunksOf } from '../../base/runtime/chunks';
+import { retryPause } from '../../base/runtime/retry-pause';
 import type { PackedRecord } from './packed-rows';
 
 // What PutRecordBatch takes.
@@ -12,8 +12,8 @@ const attempts = 5;
 export interface Delivery {
   readonly rowsTaken: number;
   readonly recordsRefused: number;
-  /** Indexes of the sales of which rows were not taken. */
-  readonly salesRefused: ReadonlySet<number>;
+  /** Origins of which rows were not taken. */
+  readonly originsRefused: ReadonlySet<number>;
 }
 
 /**
@@ -29,14 +29,14 @@ export async function deliver(
 ): Promise<Delivery> {
   let rowsTaken = 0;
   let recordsRefused = 0;
-  const salesRefused = new Set<number>();
+  const originsRefused = new Set<number>();
   for (const call of callsFor(records)) {
     const refused = recordsRefused > 0 ? call : await put(call);
     rowsTaken += rowsIn(call) - rowsIn(refused);
     recordsRefused += refused.length;
-    for (const { sales } of refused) for (const sale of sales) salesRefused.add(sale);
+    for (const { origins } of refused) for (const origin of origins) originsRefused.add(origin);
   }
-  return { rowsTaken, recordsRefused, salesRefused };
+  return { rowsTaken, recordsRefused, originsRefused };
 
   async function put(call: readonly PackedRecord[]): Promise<readonly PackedRecord[]> {
     let left = call;
