@@ -3,7 +3,6 @@ import {
   TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { SourceName } from '../../base/domain/source-tables';
 import { backOff, readItems, whileInConflict } from './dynamo-calls';
 import type { Item } from './item-values';
 import { onlineKey } from './lookup/online-items';
@@ -18,7 +17,7 @@ const attempts = 10;
 export class BeatsTable {
   constructor(private readonly online: OnlineTable) {}
 
-  async read(databases: readonly SourceName[]): Promise<Map<SourceName, BeatsItem>> {
+  async read<Database extends string>(databases: readonly Database[]): Promise<Map<Database, BeatsItem>> {
     const keys = databases.map((database) => ({ pk: { S: onlineKey.beats(database) } }));
     const items = await readItems(this.online.dynamoDb, this.online.tableName, keys);
     const byPk = new Map(items.map((item) => [item.pk!.S!, item]));
@@ -26,7 +25,7 @@ export class BeatsTable {
   }
 
   /** Notes beats, each unless there is a newer one: all that came before them must be in the online table by now. */
-  async note(database: SourceName, known: ReadonlyMap<string, Beat>, news: ReadonlyMap<string, Beat>): Promise<void> {
+  async note(database: string, known: ReadonlyMap<string, Beat>, news: ReadonlyMap<string, Beat>): Promise<void> {
     let beats = known;
     for (let attempt = 1; ; attempt++) {
       const open = [...news].filter(([slot, { position }]) => (beats.get(slot)?.position ?? '') < position);
@@ -43,7 +42,7 @@ export class BeatsTable {
   }
 
   /** False when another has been here. */
-  async #write(database: SourceName, slots: readonly (readonly [string, Beat])[]): Promise<boolean> {
+  async #write(database: string, slots: readonly (readonly [string, Beat])[]): Promise<boolean> {
     const sets = slots.map(
       (_, index) =>
         `beats.#s${index} = :b${index}, positions.#s${index} = :p${index}, arrivals.#s${index} = :a${index}`,
@@ -77,7 +76,7 @@ export class BeatsTable {
   }
 
   /** An expression cannot make a map and what is in it at once. */
-  async #makeMaps(database: SourceName): Promise<void> {
+  async #makeMaps(database: string): Promise<void> {
     const { dynamoDb, tableName } = this.online;
     const send = () =>
       dynamoDb.send(

@@ -1,5 +1,4 @@
 import { GetItemCommand, QueryCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import type { SourceName } from '../../base/domain/source-tables';
 import { backOff, transact } from './dynamo-calls';
 import type { Item } from './item-values';
 import { onlineKey } from './lookup/online-items';
@@ -44,10 +43,7 @@ export class HeldRegistry {
   ) {}
 
   /** Brings the registry to what `revise` makes of it; `revise` is asked again when another was faster. */
-  async revise(
-    database: SourceName,
-    revise: (marks: readonly HeldMark[], beats: BeatsItem) => Revision,
-  ): Promise<void> {
+  async revise(database: string, revise: (marks: readonly HeldMark[], beats: BeatsItem) => Revision): Promise<void> {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const beats = await this.#beats(database);
       const marks = await this.marks(database);
@@ -74,7 +70,7 @@ export class HeldRegistry {
     throw new Error(`what is held of ${database} is contended`);
   }
 
-  async marks(database: SourceName): Promise<HeldMark[]> {
+  async marks(database: string): Promise<HeldMark[]> {
     const marks: HeldMark[] = [];
     let ExclusiveStartKey: Item | undefined;
     do {
@@ -101,7 +97,7 @@ export class HeldRegistry {
     return marks;
   }
 
-  async #beats(database: SourceName): Promise<BeatsItem> {
+  async #beats(database: string): Promise<BeatsItem> {
     const { Item } = await this.online.dynamoDb.send(
       new GetItemCommand({
         TableName: this.online.tableName,
@@ -113,7 +109,7 @@ export class HeldRegistry {
   }
 
   #database(
-    database: SourceName,
+    database: string,
     { heldVersion }: BeatsItem,
     after: readonly HeldMark[],
     set: Readonly<Record<string, number>>,
@@ -140,7 +136,7 @@ export class HeldRegistry {
     };
   }
 
-  #put(database: SourceName, { id, since, epoch, item, row, position }: HeldMark): TransactWriteItem {
+  #put(database: string, { id, since, epoch, item, row, position }: HeldMark): TransactWriteItem {
     return {
       Put: {
         TableName: this.stateTableName,
@@ -157,7 +153,7 @@ export class HeldRegistry {
     };
   }
 
-  #delete(database: SourceName, { id }: HeldMark): TransactWriteItem {
+  #delete(database: string, { id }: HeldMark): TransactWriteItem {
     return { Delete: { TableName: this.stateTableName, Key: { pk: { S: `held#${database}` }, sk: { S: id } } } };
   }
 

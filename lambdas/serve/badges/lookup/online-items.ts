@@ -1,12 +1,12 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { BadgeDatabase, BeatsItem, CentreItem, SkuItem, StockItem } from '../../../base/domain/badge';
+import type { BeatsItem, CentreItem, SkuItem, StockItem } from '../../../base/domain/badge';
 
 /** Partition keys of the online table. */
 export const onlineKey = {
   sku: (sku: string): string => `sku#${sku}`,
   stock: (sku: string, location: string): string => `stock#${sku}#${location}`,
   centre: (fc: string): string => `centre#${fc}`,
-  beats: (database: BadgeDatabase): string => `beats#${database}`,
+  beats: (database: string): string => `beats#${database}`,
 };
 
 type Attributes = Readonly<Record<string, AttributeValue>>;

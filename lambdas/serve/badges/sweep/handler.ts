@@ -1,31 +1,31 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
-import type { SourceName } from '../../../base/domain/source-tables';
 import { dynamoDbClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { countMetrics, log } from '../../../base/runtime/log';
+import { countMetrics } from '../../../base/runtime/log';
 import { BeatsTable } from '../beats-table';
 import { ChangeApplier } from '../change-applier';
 import { Epochs } from '../epochs';
 import { HeldRegistry } from '../held-registry';
-import { afterSweep, isDrained } from '../load';
 import { OnlineTable } from '../online-table';
 import { StateTable } from '../state-table';
+import { LoadSweep } from './load-sweep';
 import { SweepWalk } from './sweep-walk';
 
 const dynamoDb = dynamoDbClient();
-const s3 = s3Client();
-const heldBucket = requireEnv('HELD_BUCKET_NAME');
 const stateTableName = requireEnv('STATE_TABLE_NAME');
 const state = new StateTable(dynamoDb, {
   tableName: stateTableName,
   tombstoneDays: Number(requireEnv('TOMBSTONE_DAYS')),
 });
 const online = new OnlineTable(dynamoDb, requireEnv('ONLINE_TABLE_NAME'));
-const epochs = new Epochs(dynamoDb, requireEnv('EPOCHS_TABLE_NAME'));
-const registry = new HeldRegistry(online, stateTableName);
-const walk = new SweepWalk(dynamoDb, stateTableName, new ChangeApplier(state, online));
-const beatsTable = new BeatsTable(online);
+const load = new LoadSweep({
+  epochs: new Epochs(dynamoDb, requireEnv('EPOCHS_TABLE_NAME')),
+  beats: new BeatsTable(online),
+  registry: new HeldRegistry(online, stateTableName),
+  walk: new SweepWalk(dynamoDb, stateTableName, new ChangeApplier(state, online)),
+  s3: s3Client(),
+  heldBucket: requireEnv('HELD_BUCKET_NAME'),
+});
 
 // Enough to finish the page at hand and note where it ended.
 const reservedMs = 20_000;
@@ -44,44 +44,9 @@ export async function handler(_event: unknown, context?: Pick<Context, 'getRemai
   let swept = 0;
   let loading = 0;
   for (const database of ['inventory', 'orders'] as const) {
-    const result = await sweep(database, hasTime);
+    const result = await load.sweep(database, hasTime);
     swept += result.swept;
     if (!result.isDone) loading += 1;
   }
   countMetrics({ Swept: swept, DatabasesLoading: loading });
-}
-
-async function sweep(
-  database: SourceName,
-  hasTime: () => boolean,
-): Promise<{ readonly swept: number; readonly isDone: boolean }> {
-  const epoch = await epochs.newest(database);
-  if (epoch === undefined) return { swept: 0, isDone: false };
-  const beats = (await beatsTable.read([database])).get(database)!;
-  if (beats.sweptEpoch >= epoch.epoch) return { swept: 0, isDone: true };
-  if (!isDrained(epoch, beats, await registry.marks(database))) return { swept: 0, isDone: false };
-  if (await hasGivenUp(epoch.startedAt)) {
-    log.warn('a load is not swept: given-up batches wait for redrive', { database });
-    return { swept: 0, isDone: false };
-  }
-  const { swept, isDone } = await walk.sweep(database, epoch, hasTime);
-  if (isDone) await registry.revise(database, (marks, now) => afterSweep(marks, now, epoch.epoch));
-  return { swept, isDone };
-}
-
-/** Whether Lambda has put batches aside since the load began: rows of the load may be among them. */
-async function hasGivenUp(since: number): Promise<boolean> {
-  let ContinuationToken: string | undefined;
-  do {
-    const answer = await s3.send(
-      new ListObjectsV2Command({
-        Bucket: heldBucket,
-        Prefix: 'aws/lambda/',
-        ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-      }),
-    );
-    if ((answer.Contents ?? []).some(({ LastModified }) => (LastModified?.getTime() ?? since) >= since)) return true;
-    ContinuationToken = answer.NextContinuationToken;
-  } while (ContinuationToken !== undefined);
-  return false;
 }

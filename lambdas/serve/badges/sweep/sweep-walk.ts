@@ -2,9 +2,9 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand, ScanCommand } from
 import { sweptPosition } from '../../../base/domain/change';
 import { isSourceName, typedTable } from '../../../base/domain/source-columns';
 import type { SourceName } from '../../../base/domain/source-tables';
-import type { ChangeApplier, RowChanges } from '../change-applier';
 import type { Epoch } from '../epochs';
 import type { Item } from '../item-values';
+import type { RowApplier, RowChanges } from '../row-applier';
 
 const rowsPerPage = 1_000;
 
@@ -13,7 +13,7 @@ export class SweepWalk {
   constructor(
     private readonly dynamoDb: DynamoDBClient,
     private readonly stateTableName: string,
-    private readonly applier: ChangeApplier,
+    private readonly applier: Pick<RowApplier, 'apply'>,
   ) {}
 
   /** Deletes rows of epochs before this one, from where the last walk of the epoch ended, while there is time. */

@@ -1,0 +1,184 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { KinesisStreamEvent } from 'aws-lambda';
+import { positionOf } from '../../base/domain/change';
+import type { SourceName } from '../../base/domain/source-tables';
+import { holdRecords } from '../../base/runtime/held-records';
+import { log } from '../../base/runtime/log';
+import { readBatch } from '../../base/runtime/stream-batch';
+import { type ReadChange, read, type UnusableRecord } from './apply/reading';
+import type { BeatsTable } from './beats-table';
+import { type Epoch, type Epochs, epochAt } from './epochs';
+import type { HeldMark, HeldRegistry } from './held-registry';
+import { loadMark } from './load';
+import { byRow, type RowApplier, type RowChanges } from './row-applier';
+import { type StateTable, stateId } from './state-table';
+import { type Beat, type BeatsItem, hasGoneBack, watermarkOf } from './watermark';
+
+export interface ChangeReaderProps {
+  /** The databases that this reader is about; what other ones send is passed over. */
+  readonly databases: readonly SourceName[];
+  readonly applier: Pick<RowApplier, 'apply'>;
+  readonly state: StateTable;
+  readonly beats: BeatsTable;
+  readonly registry: HeldRegistry;
+  readonly epochs: Epochs;
+  readonly s3: S3Client;
+  readonly heldBucket: string;
+}
+
+/**
+ * Applies a batch of `changes`: rows, then what is held, then beats, so that a beat never claims what is not yet to be
+ * read. Answers what there is to count.
+ */
+export class ChangeReader {
+  constructor(private readonly props: ChangeReaderProps) {}
+
+  async read(event: KinesisStreamEvent): Promise<Readonly<Record<string, number>>> {
+    const { databases, applier, beats: beatsTable } = this.props;
+    const isOurs = (database: SourceName) => databases.includes(database);
+    const all = read(readBatch(event));
+    const rows = all.rows.filter(({ change }) => isOurs(change.database));
+    const beats = all.beats.filter(({ change }) => isOurs(change.database));
+    const unusable = all.unusable.filter((record) => record.databases.some(isOurs));
+
+    const arrivals = [...rows, ...beats].map(({ change: { database }, arrivedAt }) => ({ database, arrivedAt }));
+    for (const { databases, arrivedAt } of unusable)
+      for (const database of databases.filter(isOurs)) arrivals.push({ database, arrivedAt });
+    const [epochsOf, known] = await Promise.all([this.#epochsFor(arrivals), beatsTable.read(databases)]);
+    const epochIn = (database: SourceName, arrivedAt: number) => epochAt(epochsOf.get(database)!, arrivedAt);
+    const epochOfChange = ({ change, arrivedAt }: ReadChange) => epochIn(change.database, arrivedAt);
+
+    for (const [database, list] of epochsOf) {
+      const newest = list.findLast(({ epoch }) =>
+        arrivals.some((arrival) => arrival.database === database && epochIn(database, arrival.arrivedAt) === epoch),
+      );
+      if (newest !== undefined && newest.epoch > known.get(database)!.epoch) await this.#markLoad(database, newest);
+    }
+    const dated = rows.map((row) => ({ change: row.change, epoch: epochOfChange(row) }));
+    const changed = byRow(dated);
+    const applied = await applier.apply(changed);
+
+    await this.#hold(unusable, epochIn);
+    const done = [...rows, ...beats].map(({ record }) => record.position);
+    for (const [database, { held }] of known) if (held > 0) await this.#release(database, done, changed);
+
+    for (const [database, { beats: before }] of known)
+      await beatsTable.note(database, before, newestBeats(database, beats, epochOfChange));
+
+    const wentBack = [...rows, ...beats].filter(({ change, arrivedAt }) => {
+      const { database, commitTime } = change;
+      if (commitTime === undefined) return false;
+      return hasGoneBack(known.get(database)!.beats, positionOf(epochIn(database, arrivedAt), change), commitTime);
+    });
+    for (const { change } of wentBack.slice(0, 1)) log.warn('position went back', { database: change.database });
+    return {
+      Applied: applied.applied,
+      Repeated: applied.repeated,
+      Outdated: applied.outdated,
+      Beats: beats.length,
+      Controls: all.controls,
+      Held: unusable.length,
+      PositionWentBack: wentBack.length,
+      FeatureAgeSeconds: ageSeconds(await beatsTable.read(databases)),
+    };
+  }
+
+  async #epochsFor(
+    arrivals: readonly { readonly database: SourceName; readonly arrivedAt: number }[],
+  ): Promise<Map<SourceName, readonly Epoch[]>> {
+    const last = new Map<SourceName, number>();
+    for (const { database, arrivedAt } of arrivals) last.set(database, Math.max(arrivedAt, last.get(database) ?? 0));
+    return new Map(
+      await Promise.all(
+        [...last].map(
+          async ([database, arrivedAt]) => [database, await this.props.epochs.of(database, arrivedAt)] as const,
+        ),
+      ),
+    );
+  }
+
+  /** A new epoch begins with a load, and until that is complete its database knows nothing for certain. */
+  async #markLoad(database: SourceName, epoch: Epoch): Promise<void> {
+    await this.props.registry.revise(database, (marks, beats) => loadMark(marks, beats, epoch));
+  }
+
+  /** Holds records, and marks what they leave without news: the item they are about, or else their database. */
+  async #hold(
+    unusable: readonly UnusableRecord[],
+    epochIn: (database: SourceName, arrivedAt: number) => number,
+  ): Promise<void> {
+    if (unusable.length === 0) return;
+    const { s3, heldBucket, state, registry, databases } = this.props;
+    await holdRecords(s3, heldBucket, 'held', unusable);
+    const rows = new Map(unusable.flatMap(({ row }) => (row === undefined ? [] : [[stateId(row), row] as const])));
+    const stored = await state.read([...rows.values()]);
+    for (const database of databases) {
+      const marks: HeldMark[] = [];
+      for (const { databases, record, since, arrivedAt, item, row } of unusable) {
+        if (!databases.includes(database)) continue;
+        const epoch = epochIn(database, arrivedAt);
+        const position = row === undefined ? undefined : positionOf(epoch, row);
+        const now = row === undefined ? undefined : stored.get(stateId(row));
+        // A redriven record that a whole later change has made up for: it is no news any more.
+        if (now !== undefined && position! < now.position && Object.keys(now.lagging).length === 0) continue;
+        marks.push({
+          id: record.position,
+          since,
+          epoch,
+          ...(item === undefined ? {} : { item }),
+          ...(row === undefined ? {} : { row: stateId(row), position: position! }),
+        });
+      }
+      if (marks.length > 0)
+        await registry.revise(database, (known) => ({
+          marks: [...known, ...marks.filter(({ id }) => !known.some((mark) => mark.id === id))],
+        }));
+    }
+  }
+
+  /** Takes back marks of records that have now been done, which is a redrive, and of rows that have changed as a whole since. */
+  async #release(database: SourceName, done: readonly string[], rows: readonly RowChanges[]): Promise<void> {
+    const positions = new Set(done);
+    const whole = new Map<string, string>();
+    for (const { table, key, changes } of rows)
+      for (const { position, effect } of changes) {
+        const id = stateId({ table, key });
+        if (effect !== 'merge' && position > (whole.get(id) ?? '')) whole.set(id, position);
+      }
+    await this.props.registry.revise(database, (marks) => ({
+      marks: marks.filter(
+        ({ id, row = '', position = '' }) => !positions.has(id) && (whole.get(row) ?? '') <= position,
+      ),
+    }));
+  }
+}
+
+function newestBeats(
+  database: SourceName,
+  beats: readonly ReadChange[],
+  epochOfChange: (beat: ReadChange) => number,
+): Map<string, Beat> {
+  const newest = new Map<string, Beat>();
+  for (const beat of beats) {
+    const { change } = beat;
+    const [slot] = change.key;
+    const beatAt = change.row.beat_at;
+    if (change.database !== database || change.operation === 'delete' || typeof beatAt !== 'string') continue;
+    const position = positionOf(epochOfChange(beat), change);
+    if (position > (newest.get(slot!)?.position ?? ''))
+      newest.set(slot!, { beatAt, position, arrivedAt: new Date(beat.arrivedAt).toISOString() });
+  }
+  return newest;
+}
+
+// What has no age at all counts as a day old: above any limit, and a graph can still show it.
+const neverSeconds = 86_400;
+
+/** The age of the features, which is that of the oldest part of either database. */
+function ageSeconds(beats: ReadonlyMap<SourceName, BeatsItem>): number {
+  const ages = [...beats.values()].map((item) => {
+    const watermark = watermarkOf(item);
+    return watermark === undefined ? neverSeconds : Math.min(neverSeconds, (Date.now() - watermark) / 1_000);
+  });
+  return Math.max(0, ...ages);
+}
