@@ -104,7 +104,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       finding: 'AwsSolutions::AwsSolutions-S1',
       at: [
         ...['Refine/Held', 'Badges/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests'],
-        'Inventory/Held',
+        ...['Inventory/Held', 'Lake/Queries/Results'],
       ],
       reason:
         "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",

@@ -35,7 +35,12 @@ export interface Stage {
   };
   /** How long after it was held a record may still be redriven; claims live that much longer. */
   readonly redriveDays: number;
-  readonly lake: { readonly bufferSeconds: number; readonly bufferMebibytes: number };
+  readonly lake: {
+    readonly bufferSeconds: number;
+    readonly bufferMebibytes: number;
+    /** What one query in Athena may read: a terabyte costs five dollars. */
+    readonly gigabytesPerQuery: number;
+  };
   /** The databases behind badges and stock. */
   readonly databases: Readonly<Record<SourceName, SourceDatabase>>;
   readonly replication: {
@@ -170,7 +175,7 @@ const local: Stage = {
   ingest: { requestsPerSecond: 1_000, burst: 1_000, maximumSaleAgeDays: null, cardLikeIdentifiers: [] },
   streams: { capacity: { shards: 2 }, retentionHours: 24, enhancedFanOut: false },
   redriveDays: 14,
-  lake: { bufferSeconds: 60, bufferMebibytes: 64 },
+  lake: { bufferSeconds: 60, bufferMebibytes: 64, gigabytesPerQuery: 100 },
   databases: { inventory: createdDatabase('inventory', false), orders: createdDatabase('orders', false) },
   replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 1, createServiceRoles: true },
   finance: { baseCapacityUnits: 8, maximumCapacityUnits: 8, loadEveryMinutes: 60 },
@@ -214,7 +219,7 @@ const prod: Stage = {
   },
   streams: { capacity: 'on-demand', retentionHours: 168, enhancedFanOut: true },
   redriveDays: 30,
-  lake: { bufferSeconds: 300, bufferMebibytes: 128 },
+  lake: { bufferSeconds: 300, bufferMebibytes: 128, gigabytesPerQuery: 2_000 },
   databases: {
     inventory: { ...canonicalNames('inventory'), kind: 'existing', connection: 'asked-at-deploy' },
     orders: { ...canonicalNames('orders'), kind: 'existing', connection: 'asked-at-deploy' },

@@ -6,6 +6,7 @@ import type { ApiDescription } from './door/api-gateway';
 import { type AccessKeys, type Door, openDoor } from './door/door';
 import { Meter } from './door/meter';
 import { type Credential, roleSession } from './door/principal';
+import { Athena } from './engines/athena';
 import { type DmsEngine, openDms } from './engines/dms';
 import { type DynamoDbEngine, openDynamoDb } from './engines/dynamodb';
 import { type Engine, localAccount, localRegion } from './engines/engine';
@@ -71,6 +72,7 @@ export interface LocalAccount {
     readonly secretsManager: Engine;
     readonly firehose: FirehoseEngine;
     readonly glue: GlueEngine;
+    readonly athena: Athena;
     readonly redshift: Redshift;
     readonly redshiftServerless: Engine;
     readonly influxdb: InfluxDb;
@@ -174,6 +176,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     credentials,
     meter,
     lookup: {
+      workgroupOf: (queryExecutionId) => athena.workgroupOf(queryExecutionId),
       keyOf: (_, resourceArn) =>
         encryptedWith.get(resourceArn.replace(/\/index\/.*$/, '').replace(/^(arn:aws:s3:::[^/]+).*$/, '$1')),
     },
@@ -187,6 +190,19 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     postgres,
     s3: (roleArn, operation, input) => door.call(roleSession(nameOf(roleArn), 'redshift'), 's3', operation, input),
     fileOf: (bucket, key) => s3.fileOf(bucket, key),
+  });
+  const athena = new Athena({
+    call: (callerArn, service, operation, input) =>
+      door.call(
+        callerArn.includes(':role/')
+          ? roleSession(nameOf(callerArn), 'athena')
+          : { arn: callerArn, administrator: true },
+        service,
+        operation,
+        input,
+      ),
+    fileOf: (bucket, key) => s3.fileOf(bucket, key),
+    onScanned: meter.athena,
   });
   const firehose = await openFirehose({
     directory: folder('firehose'),
@@ -205,7 +221,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       door.call(roleSession(nameOf(roleArn), 'dms'), service, operation, input),
     log,
   });
-  for (const engine of [redshift.data, redshift.serverless, firehose, dms]) door.addEngine(engine);
+  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms]) door.addEngine(engine);
 
   return {
     directory,
@@ -218,6 +234,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       secretsManager,
       firehose,
       glue,
+      athena,
       redshift,
       redshiftServerless: redshift.serverless,
       influxdb,
@@ -278,6 +295,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       await functionHost.close();
       await door.close();
       await outcomes.close();
+      await athena.close();
       await firehose.close();
       await redshift.data.close();
       await redshift.serverless.close();

@@ -164,6 +164,7 @@ export async function scanForCardNumbers(
       engines.kms,
       engines.secretsManager,
       engines.firehose,
+      engines.athena,
       engines.glue,
       engines.redshift.data,
       engines.influxdb,

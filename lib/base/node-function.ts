@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Aws, type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -12,6 +12,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Stage } from '../stages';
+import type { QueryWorkgroup } from './query-workgroup';
 
 export interface NodeFunctionProps {
   readonly stage: Stage;
@@ -125,6 +126,47 @@ export class NodeFunction extends Construct {
     if (secret.encryptionKey !== undefined)
       this.usesKeyThrough('secretsmanager', secret.encryptionKey, ['kms:Decrypt']);
     return this.environment(variable, secret.secretArn);
+  }
+
+  /**
+   * Runs queries in a workgroup. Athena reads the catalog and the files in the name of its caller: `readsTables` and
+   * `readsObjects` say which.
+   */
+  queries({ name, arn, results, key }: QueryWorkgroup, variable: string): this {
+    return this.allow(
+      ['athena:StartQueryExecution', 'athena:GetQueryExecution', 'athena:GetQueryResults', 'athena:StopQueryExecution'],
+      [arn],
+    )
+      .allow(['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'], [results.bucketArn])
+      .allow(
+        ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        [results.arnForObjects('results/*')],
+      )
+      .usesKeyThrough('s3', key, ['kms:Decrypt', 'kms:GenerateDataKey'])
+      .environment(variable, name);
+  }
+
+  /** Reads tables and views of a Glue database, by the given name. */
+  readsTables(database: string, tables: readonly string[], variable: string): this {
+    const catalog = `arn:${Aws.PARTITION}:glue:${Stack.of(this).region}:${Aws.ACCOUNT_ID}`;
+    return this.allow(
+      ['glue:GetDatabase', 'glue:GetTable', 'glue:GetPartitions'],
+      [
+        `${catalog}:catalog`,
+        `${catalog}:database/${database}`,
+        ...tables.map((table) => `${catalog}:table/${database}/${table}`),
+      ],
+    ).environment(variable, database);
+  }
+
+  /** Reads and lists objects under folders of a bucket. */
+  readsObjects(bucket: Bucket, folders: readonly string[], variable: string): this {
+    this.allow(
+      ['s3:GetObject'],
+      folders.map((folder) => bucket.arnForObjects(`${folder}/*`)),
+    ).allow(['s3:GetBucketLocation', 's3:ListBucket'], [bucket.bucketArn]);
+    if (bucket.encryptionKey !== undefined) this.usesKeyThrough('s3', bucket.encryptionKey, ['kms:Decrypt']);
+    return this.environment(variable, bucket.bucketName);
   }
 
   /** Uses a key only on behalf of one service, never directly. */

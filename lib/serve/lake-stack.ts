@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import { saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import { EncryptionKey } from '../base/encryption-key';
 import { heldBucket, privateBucket } from '../base/private-bucket';
+import { QueryWorkgroup } from '../base/query-workgroup';
 import type { Signal } from '../base/signal';
 import { StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
@@ -29,6 +30,8 @@ export class LakeStack extends Stack {
   readonly databaseName: string;
   /** For tables of other rooms: they own their rows and their delivery, and lie beside those of the sales. */
   readonly place: LakePlace;
+  /** Where people and functions ask Athena about the lake. */
+  readonly workgroup: QueryWorkgroup;
   readonly saleLines: LakeTable;
   readonly saleTenders: LakeTable;
   readonly signals: readonly Signal[];
@@ -54,6 +57,13 @@ export class LakeStack extends Stack {
     this.place = { key, bucket: this.bucket, database, databaseName: this.databaseName };
     this.saleLines = new LakeTable(this, 'SaleLines', { stage, ...this.place, table: saleLines });
     this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, ...this.place, table: saleTenders });
+
+    this.workgroup = new QueryWorkgroup(this, 'Queries', {
+      stage,
+      key,
+      name: `tillstream-${stage.name}`,
+      description: 'Queries on the lake of sales',
+    });
 
     const held = heldBucket(this, 'Held', { stage, key });
     const writer = new StreamConsumer(this, 'Writer', {

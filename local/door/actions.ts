@@ -93,6 +93,24 @@ const gluePermissions: PermissionRules = {
   ),
 };
 
+const athenaPermissions: PermissionRules = {
+  StartQueryExecution: ({ WorkGroup = 'primary' }) => [
+    { action: 'athena:StartQueryExecution', resource: arn('athena', 'workgroup/', WorkGroup) },
+  ],
+  // What a query reads and where its result lies is asked of S3 and Glue, in the caller's name.
+  ...Object.fromEntries(
+    ['GetQueryExecution', 'GetQueryResults', 'StopQueryExecution'].map((operation) => [
+      operation,
+      ({ QueryExecutionId }: any, lookup: ResourceLookup) => [
+        {
+          action: `athena:${operation}`,
+          resource: arn('athena', 'workgroup/', lookup.workgroupOf?.(QueryExecutionId) ?? 'primary'),
+        },
+      ],
+    ]),
+  ),
+};
+
 const dmsPermissions: PermissionRules = {
   StartReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StartReplication', resource: ReplicationConfigArn }],
   StopReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StopReplication', resource: ReplicationConfigArn }],
@@ -121,6 +139,7 @@ const services: ReadonlyMap<string, PermissionRules> = new Map([
   ['redshift-data', redshiftDataPermissions],
   ['redshift-serverless', redshiftServerlessPermissions],
   ['glue', gluePermissions],
+  ['athena', athenaPermissions],
   ['dms', dmsPermissions],
   ['lambda', lambdaPermissions],
   ['execute-api', apiPermissions],

@@ -12,6 +12,7 @@ const targets = new Map([
   ['RedshiftData', 'redshift-data'],
   ['RedshiftServerless', 'redshift-serverless'],
   ['AWSGlue', 'glue'],
+  ['AmazonAthena', 'athena'],
   ['AmazonDMSv20160101', 'dms'],
 ]);
 

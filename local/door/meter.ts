@@ -10,7 +10,12 @@ export interface Billed {
   readonly kinesis: Record<string, { kilobytesIn: number; kilobytesOut: number }>;
   /** By stream. */
   readonly firehose: Record<string, { kilobytesIn: number }>;
+  /** By workgroup. */
+  readonly athena: Record<string, { megabytesScanned: number }>;
 }
+
+// The least that a query is billed for.
+const leastMegabytesScanned = 10;
 
 /** Calls by `service:operation`. */
 export type Calls = Record<string, number>;
@@ -72,6 +77,13 @@ export class Meter {
       firehose[stream].kilobytesIn += kilobytes;
     });
 
+  /** The callback for the Athena engine: queries are billed by the megabyte, and none less than ten. */
+  readonly athena = (workgroup: string, bytes: number): void =>
+    this.#add(({ athena }) => {
+      athena[workgroup] ??= { megabytesScanned: 0 };
+      athena[workgroup].megabytesScanned += Math.max(leastMegabytesScanned, Math.ceil(bytes / 1_000_000));
+    });
+
   snapshot(): MeterSnapshot {
     const functions: Calls = {};
     for (const calls of this.#functions.values()) {
@@ -105,5 +117,5 @@ export class Meter {
 }
 
 function nothingBilled(): Billed {
-  return { dynamodb: {}, kms: { requests: 0 }, kinesis: {}, firehose: {} };
+  return { dynamodb: {}, kms: { requests: 0 }, kinesis: {}, firehose: {}, athena: {} };
 }

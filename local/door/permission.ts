@@ -18,6 +18,8 @@ export interface ResourceLookup {
   arnOf?(service: string, name: string): string | undefined;
   /** The ARN of the key that made a ciphertext (base64), for KMS calls that name no key. */
   keyOfCiphertext?(ciphertext: string): string | undefined;
+  /** The Athena workgroup in which a query was started, for calls that name the query only. */
+  workgroupOf?(queryExecutionId: string): string | undefined;
   /** The name of a table's partition key, for `dynamodb:LeadingKeys`. */
   partitionKeyOf?(tableArn: string): string | undefined;
   /** The ARN of the stream that a shard iterator reads, for `GetRecords` without `StreamARN`. */

@@ -38,6 +38,8 @@ const tableMembers = [
   'StorageDescriptor',
   'PartitionKeys',
   'TableType',
+  'ViewExpandedText',
+  'ViewOriginalText',
   'Parameters',
 ];
 
@@ -86,6 +88,24 @@ export async function openGlue(): Promise<GlueEngine> {
         CreateTime: now,
         UpdateTime: now,
         VersionId: '0',
+      });
+      return {};
+    },
+    UpdateTable({ DatabaseName, TableInput, ...rest }) {
+      refuseOthers('UpdateTable', rest, ['CatalogId']);
+      refuseOthers('TableInput', TableInput, tableMembers);
+      const { Name, DatabaseName: inDatabase, CreateTime, VersionId } = table(DatabaseName, TableInput.Name);
+      tables.set(`${inDatabase}.${Name}`, {
+        PartitionKeys: [],
+        Parameters: {},
+        ...TableInput,
+        StorageDescriptor: { Columns: [], ...TableInput.StorageDescriptor },
+        Name,
+        DatabaseName: inDatabase,
+        CatalogId: localAccount,
+        CreateTime,
+        UpdateTime: Date.now() / 1000,
+        VersionId: String(Number(VersionId) + 1),
       });
       return {};
     },

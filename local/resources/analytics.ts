@@ -43,6 +43,19 @@ export const glueTable: ResourceModel<LocalAccount> = {
   },
 };
 
+export const athenaWorkgroup: ResourceModel<LocalAccount> = {
+  uses: ['Name', 'State', 'WorkGroupConfiguration'],
+  withoutEffect: {
+    Description: 'prose',
+    RecursiveDeleteOption: 'the state folder is cleared by the next run',
+    Tags: 'nothing reads tags',
+  },
+  async create({ properties: { Name, State, WorkGroupConfiguration } }, { engines }) {
+    await engines.athena.call('CreateWorkGroup', { Name, State, Configuration: WorkGroupConfiguration });
+    return { ref: Name };
+  },
+};
+
 export const redshiftNamespace: ResourceModel<LocalAccount> = {
   uses: ['NamespaceName', 'DbName', 'AdminUsername', 'ManageAdminPassword', 'IamRoles', 'DefaultIamRoleArn'],
   withoutEffect: {

@@ -27,6 +27,7 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::ApiGateway::Resource': apiGateway.resource,
   'AWS::ApiGateway::RestApi': apiGateway.restApi,
   'AWS::ApiGateway::Stage': apiGateway.stage,
+  'AWS::Athena::WorkGroup': analytics.athenaWorkgroup,
   'AWS::CloudWatch::Alarm': cloudwatch.alarm,
   'AWS::CloudWatch::Dashboard': cloudwatch.dashboard,
   'AWS::DMS::Endpoint': dms.endpoint,

@@ -62,6 +62,7 @@ describe('data', () => {
         'Lake/Bucket83908E77',
         'Lake/EncryptionKey514CDF8F',
         'Lake/HeldE0C74053',
+        'Lake/QueriesResultsB9A74B2C',
         'Lake/SaleLinesLogs323757A1',
         'Lake/SaleTendersLogs82759175',
         'Lake/WriterConsumerLogsD2BA4DF9',

@@ -33,6 +33,7 @@ test('it holds what it is made of, and nothing else', () => {
   for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
 
   expect(counts).toEqual({
+    'AWS::Athena::WorkGroup': 1,
     'AWS::Glue::Database': 1,
     'AWS::Glue::Table': 2,
     'AWS::IAM::Policy': 3,
@@ -44,8 +45,8 @@ test('it holds what it is made of, and nothing else', () => {
     'AWS::Lambda::Function': 1,
     'AWS::Logs::LogGroup': 3,
     'AWS::Logs::LogStream': 2,
-    'AWS::S3::Bucket': 2,
-    'AWS::S3::BucketPolicy': 2,
+    'AWS::S3::Bucket': 3,
+    'AWS::S3::BucketPolicy': 3,
   });
 });
 
@@ -129,6 +130,19 @@ test('the writer puts into the two delivery streams and holds what is no sale, a
         HELD_BUCKET_NAME: Match.anyValue(),
       },
     },
+  });
+});
+
+test('a query in the workgroup keeps to its configuration: where results lie, under which key, how much it reads', () => {
+  template.hasResourceProperties('AWS::Athena::WorkGroup', {
+    Name: 'tillstream-prod',
+    WorkGroupConfiguration: Match.objectLike({
+      EnforceWorkGroupConfiguration: true,
+      BytesScannedCutoffPerQuery: 2_000_000_000_000,
+      ResultConfiguration: Match.objectLike({
+        EncryptionConfiguration: Match.objectLike({ EncryptionOption: 'SSE_KMS' }),
+      }),
+    }),
   });
 });
 

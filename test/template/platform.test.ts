@@ -125,6 +125,7 @@ describe('what the stacks hold', () => {
         'Custom::InfluxDbTokens': 1,
       },
       Lake: {
+        'AWS::Athena::WorkGroup': 1,
         'AWS::Glue::Database': 1,
         'AWS::Glue::Table': 2,
         'AWS::IAM::Policy': 3,
@@ -136,8 +137,8 @@ describe('what the stacks hold', () => {
         'AWS::Lambda::Function': 1,
         'AWS::Logs::LogGroup': 3,
         'AWS::Logs::LogStream': 2,
-        'AWS::S3::Bucket': 2,
-        'AWS::S3::BucketPolicy': 2,
+        'AWS::S3::Bucket': 3,
+        'AWS::S3::BucketPolicy': 3,
       },
       Finance: {
         'AWS::EC2::SecurityGroup': 1,
@@ -222,7 +223,7 @@ describe('what the stacks hold', () => {
       'Lake AWS::IAM::Role': 1,
       'Lake AWS::Kinesis::StreamConsumer': -1,
       'Lake AWS::Lambda::Function': 1,
-      'Lake Custom::S3AutoDeleteObjects': 2,
+      'Lake Custom::S3AutoDeleteObjects': 3,
       'Finance AWS::IAM::Role': 1,
       'Finance AWS::Lambda::Function': 1,
       'Finance Custom::S3AutoDeleteObjects': 1,

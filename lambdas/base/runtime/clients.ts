@@ -1,4 +1,5 @@
 import { Agent } from 'node:https';
+import { AthenaClient } from '@aws-sdk/client-athena';
 import { DatabaseMigrationServiceClient } from '@aws-sdk/client-database-migration-service';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { FirehoseClient } from '@aws-sdk/client-firehose';
@@ -30,6 +31,7 @@ function connection() {
   };
 }
 
+export const athenaClient = (): AthenaClient => new AthenaClient(connection());
 export const databaseMigrationServiceClient = (): DatabaseMigrationServiceClient =>
   new DatabaseMigrationServiceClient(connection());
 export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(connection());

@@ -42,6 +42,15 @@ test('what engines consume is booked on the function that called, even between c
   expect(billedByFunction.lake!.dynamodb).toEqual({ claims: { writeUnits: 10, readUnits: 5 } });
 });
 
+test('a query is billed by the megabyte that it reads, and none less than ten', async () => {
+  const meter = new Meter();
+
+  await meter.run(lake, 'athena:StartQueryExecution', async () => meter.athena('lake', 1));
+  await meter.run(lake, 'athena:StartQueryExecution', async () => meter.athena('lake', 10_000_001));
+
+  expect(meter.snapshot().billed.athena).toEqual({ lake: { megabytesScanned: 21 } });
+});
+
 test('streams are billed by the kilobyte, keys by the request', async () => {
   const meter = new Meter();
 
@@ -55,6 +64,7 @@ test('streams are billed by the kilobyte, keys by the request', async () => {
     kms: { requests: 1 },
     kinesis: { sales: { kilobytesIn: 3, kilobytesOut: 3 } },
     firehose: { lines: { kilobytesIn: 5 } },
+    athena: {},
   });
 });
 
