@@ -6,7 +6,8 @@
  *   AWS_SESSION_TOKEN. What a suite makes there has a name of its own and is taken away at its end.
  * - What cannot be made by a call that the suites know is named by CONTRACT_* too (`given`); a suite that lacks it is
  *   skipped: BUCKET and FIREHOSE_ROLE_ARN (a role of Firehose's for that bucket); NAMESPACE, WORKGROUP, DATABASE,
- *   ADMIN_SECRET_ARN and COPY_ROLE_ARN (a role of the namespace's for BUCKET); FUNCTION (behaving-function.cjs, deployed);
+ *   ADMIN_SECRET_ARN and COPY_ROLE_ARN (a role of the namespace's for BUCKET); ATHENA_DATABASE and ATHENA_WORKGROUP (enforced,
+ *   with results in BUCKET under `results/`); FUNCTION (behaving-function.cjs, deployed);
  *   API_URL (an API's stage as execute-api.test.ts describes it); REPLICATION_ARN (the configuration of a replication of
  *   DMS Serverless that never ran).
  */
