@@ -11,7 +11,7 @@ import {
 import type { KinesisStreamBatchResponse, KinesisStreamEvent, KinesisStreamRecord } from 'aws-lambda';
 import { saleKey } from '../lambdas/base/domain/sale';
 import { localAccount, localRegion } from '../local/engines/engine';
-import { entryOf } from '../local/lambda/mapping-event';
+import { kinesisEntry } from '../local/lambda/mapping-kinesis';
 import { type Account, type Cost, openAccount } from './base/account';
 import { asSale, demoEvents, nthEvent } from './base/demo-sales';
 import { callsOf, compare, cpuPerUnit, inTurn, progress, shown, writeUnitsOf } from './base/measured';
@@ -107,9 +107,7 @@ async function openContenders(kinesis: KinesisClient): Promise<readonly Contende
 function recordsOf(scenario: string, distance: number): KinesisStreamRecord[] {
   const demo = demoEvents();
   const source = {
-    shardId: 'shardId-000000000000',
     streamArn: `arn:aws:kinesis:${localRegion}:${localAccount}:stream/sales-ingest`,
-    functionArn: '',
     roleArn: `arn:aws:iam::${localAccount}:role/dedup`,
     region: localRegion,
   };
@@ -125,7 +123,7 @@ function recordsOf(scenario: string, distance: number): KinesisStreamRecord[] {
       Data: Buffer.from(JSON.stringify(sale)).toString('base64'),
       ApproximateArrivalTimestamp: 1_795_342_530.987,
     };
-    return JSON.parse(entryOf(record, source).text);
+    return JSON.parse(kinesisEntry(record, 'shardId-000000000000', source).text);
   });
 }
 

@@ -7,6 +7,7 @@ import { roleSession } from './door/principal';
 import { type Endpoints, openEndpoints, secretValue, variableOf } from './endpoints';
 import { localAccount, localRegion } from './engines/engine';
 import { type EventSourceMapping, startEventSourceMapping } from './lambda/event-source-mapping';
+import { sourceOf } from './lambda/mapping-properties';
 import { models } from './resources/models';
 import { openStateFolder, type StateFolder } from './state-folder';
 import { synthesizeLocalStage } from './synthesize';
@@ -26,6 +27,13 @@ export interface RunOptions {
 // More than the two seconds by which a heartbeat must come after a load to be behind it.
 const scheduleGapMs = 3_000;
 
+/** A function that reads a stream. It may read several. */
+export interface RunningMapping {
+  readonly id: string;
+  readonly functionName: string;
+  readonly mapping: EventSourceMapping;
+}
+
 /** The platform, running on this machine. */
 export class Run {
   #closing: Promise<void> | undefined;
@@ -38,7 +46,7 @@ export class Run {
   private constructor(
     readonly account: LocalAccount,
     readonly endpoints: Endpoints,
-    readonly mappings: ReadonlyMap<string, EventSourceMapping>,
+    readonly mappings: readonly RunningMapping[],
     private readonly state: StateFolder,
   ) {}
 
@@ -104,7 +112,11 @@ export class Run {
 
   /** Why the function, or its event source, does not get on; undefined when it does. */
   problemOf(functionName: string): string | undefined {
-    return this.account.problems.get(functionName) ?? this.mappings.get(functionName)?.state().problem;
+    const read = this.mappings.filter((each) => each.functionName === functionName);
+    return (
+      this.account.problems.get(functionName) ??
+      read.map(({ mapping }) => mapping.state().problem).find((problem) => problem !== undefined)
+    );
   }
 
   /** Asks the time series as a reader. */
@@ -130,7 +142,7 @@ export class Run {
     for (;;) {
       signal?.throwIfAborted();
       await this.account.engines.dms.settle();
-      const states = [...this.mappings].map(([name, mapping]) => ({ name, ...mapping.state() }));
+      const states = this.mappings.map(({ id, mapping }) => ({ id, ...mapping.state() }));
       if (this.#idle()) {
         await this.settle();
         // Read at once: housekeeping may begin to settle again while the databases are waited for.
@@ -146,7 +158,7 @@ export class Run {
       } else if (Date.now() - since > 120_000) {
         const stuck = states
           .filter(({ behind }) => behind > 0)
-          .map(({ name, behind }) => `${name} is ${behind} records behind`);
+          .map(({ id, behind }) => `${id} is ${behind} records behind`);
         const problems = [...this.problems()].map(([name, problem]) => `${name}: ${problem}`);
         throw new Error(
           `nothing has moved for two minutes: ${[...stuck, ...problems].join('; ')}: see ${join(this.state.path, 'logs')}`,
@@ -157,7 +169,7 @@ export class Run {
   }
 
   #idle(): boolean {
-    return [...this.mappings.values()].every((mapping) => mapping.idle());
+    return this.mappings.every(({ mapping }) => mapping.idle());
   }
 
   /** Flushes buffers and runs schedules once, as time would. One at a time. */
@@ -218,10 +230,9 @@ export class Run {
 
   /** What Lambda reports of its event source mappings. */
   #recordMetrics(held: Map<string, number>): void {
-    const { alarms, mappings } = this.account;
-    for (const [FunctionName, mapping] of this.mappings) {
+    const { alarms } = this.account;
+    for (const { id, functionName: FunctionName, mapping } of this.mappings) {
       const state = mapping.state();
-      const id = mappings.find(({ properties }) => properties.FunctionName === FunctionName)!.id;
       alarms.record('AWS/Lambda', 'IteratorAge', { FunctionName }, state.iteratorAgeMs);
       const newlyHeld = state.held - (held.get(id) ?? 0);
       held.set(id, state.held);
@@ -235,7 +246,7 @@ export class Run {
       for (const timer of this.#minutes) clearInterval(timer);
       rmSync(join(this.state.path, 'endpoints.json'), { force: true });
       try {
-        await Promise.all([...this.mappings.values()].map((mapping) => mapping.stop()));
+        await Promise.all(this.mappings.map(({ mapping }) => mapping.stop()));
         await this.#settling;
         await this.account.close();
       } finally {
@@ -254,7 +265,7 @@ export class Run {
     this.#housekeeping = setInterval(async () => {
       this.#recordMetrics(held);
       if (busy) return;
-      const now = [...this.mappings.values()].reduce((sum, mapping) => sum + mapping.state().delivered, 0);
+      const now = this.mappings.reduce((sum, { mapping }) => sum + mapping.state().delivered, 0);
       if (now !== delivered) this.#unsettled = true;
       const idle = now === delivered && this.#idle();
       delivered = now;
@@ -267,26 +278,26 @@ export class Run {
   }
 }
 
-async function startMappings(account: LocalAccount): Promise<ReadonlyMap<string, EventSourceMapping>> {
+async function startMappings(account: LocalAccount): Promise<readonly RunningMapping[]> {
   const { door, engines, functions, directory } = account;
-  const mappings = new Map<string, EventSourceMapping>();
+  const mappings: RunningMapping[] = [];
   for (const { id, properties } of account.mappings) {
     const declared = functions.get(properties.FunctionName);
     if (declared === undefined) throw new Error(`${id}: function '${properties.FunctionName}' is not in the template`);
-    const service = roleSession(declared.roleName, declared.name);
-    mappings.set(
-      declared.name,
-      await startEventSourceMapping({
-        id,
-        properties,
-        roleArn: `arn:aws:iam::${localAccount}:role/${declared.roleName}`,
-        directory: join(directory, 'mappings'),
-        tips: engines.kinesis,
-        kinesis: (operation, input) => door.call(service, 'kinesis', operation, input),
-        s3: (operation, input) => door.call(service, 's3', operation, input),
-        invoke: (event) => account.invokeJson(declared.name, event),
-      }),
-    );
+    const role = roleSession(declared.roleName, declared.name);
+    // What cannot be read is refused by the mapping itself.
+    const service = sourceOf(properties.EventSourceArn)?.service ?? 'kinesis';
+    const mapping = await startEventSourceMapping({
+      id,
+      properties,
+      roleArn: `arn:aws:iam::${localAccount}:role/${declared.roleName}`,
+      directory: join(directory, 'mappings'),
+      tips: engines[service],
+      stream: (operation, input) => door.call(role, service, operation, input),
+      s3: (operation, input) => door.call(role, 's3', operation, input),
+      invoke: (event) => account.invokeJson(declared.name, event),
+    });
+    mappings.push({ id, functionName: declared.name, mapping });
   }
   return mappings;
 }

@@ -59,7 +59,7 @@ export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores
   const { merchandising, finance, lake, inventory } = stores;
   const row = (name: string, totals: Partial<(typeof stores)['finance']>) =>
     `  ${name.padEnd(14)}${number(totals.transactions)}${number(totals.lines)}${number(totals.units)}  ${moneyOf(totals.net)}`;
-  const behind = [...run.mappings.values()].reduce((sum, mapping) => sum + mapping.state().behind, 0);
+  const behind = run.mappings.reduce((sum, { mapping }) => sum + mapping.state().behind, 0);
   const ringing = run.account.alarms.ringing().map(({ name }) => shortOf(name));
   const problems = [...run.problems()].map(([name, problem]) => `problem       ${shortOf(name)}: ${problem}`);
   return [

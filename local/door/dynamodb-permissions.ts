@@ -38,6 +38,14 @@ export const dynamodbPermissions: PermissionRules = {
   BatchExecuteStatement: (input, lookup) => onStatements(input.Statements ?? [], lookup),
   DescribeTable: (input) => control('DescribeTable', input.TableName),
   DescribeTimeToLive: (input) => control('DescribeTimeToLive', input.TableName),
+  DescribeStream: ({ StreamArn }) => [{ action: 'dynamodb:DescribeStream', resource: StreamArn }],
+  GetShardIterator: ({ StreamArn }) => [{ action: 'dynamodb:GetShardIterator', resource: StreamArn }],
+  GetRecords: ({ ShardIterator }, lookup) => {
+    // An iterator begins with the ARN of its stream.
+    const resource = String(ShardIterator).split('|')[0]!;
+    return [{ action: 'dynamodb:GetRecords', resource }, ...tableKey(resource.replace(/\/stream\/.*$/, ''), lookup)];
+  },
+  ListStreams: () => [{ action: 'dynamodb:ListStreams', resource: '*' }],
   ListTables: () => [{ action: 'dynamodb:ListTables', resource: arn('dynamodb', 'table/*') }],
 };
 

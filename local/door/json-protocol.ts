@@ -5,6 +5,7 @@ import type { HttpAnswer, HttpRequest } from './http';
 /** The services that speak AWS JSON, by the prefix of their `X-Amz-Target`. */
 const targets = new Map([
   ['DynamoDB_20120810', 'dynamodb'],
+  ['DynamoDBStreams_20120810', 'dynamodb'],
   ['Kinesis_20131202', 'kinesis'],
   ['TrentService', 'kms'],
   ['Firehose_20150804', 'firehose'],

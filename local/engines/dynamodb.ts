@@ -5,6 +5,7 @@ import { Journal } from './dynamodb/journal';
 import { plainItem } from './dynamodb/plain-values';
 import { batchGetItem, getItem, query, scan } from './dynamodb/reads';
 import { batchExecuteStatement } from './dynamodb/statements';
+import { describeStream, getRecords, getShardIterator, listStreams } from './dynamodb/stream-operations';
 import { itemPrefix, settingsPrefix } from './dynamodb/table';
 import {
   createTable,
@@ -20,9 +21,11 @@ import {
   updateTable,
   updateTimeToLive,
 } from './dynamodb/table-operations';
+import { streamPrefix, timeToLiveIdentity } from './dynamodb/table-stream';
 import { Transactions } from './dynamodb/transactions';
 import { batchWriteItem, deleteItem, putItem, updateItem } from './dynamodb/writes';
 import { AwsError, type Engine } from './engine';
+import type { RecordsListener, StreamTips } from './stream-tips';
 
 export interface DynamoDbOptions {
   /** Where the tables lie on disk; in memory only when absent. */
@@ -35,11 +38,12 @@ export interface DynamoDbOptions {
 export async function openDynamoDb({ directory, now = Date.now }: DynamoDbOptions = {}): Promise<DynamoDbEngine> {
   if (directory !== undefined) mkdirSync(dirname(directory), { recursive: true });
   const journal = directory === undefined ? undefined : new Journal(directory);
-  const tables = new Tables(journal);
+  const tables = new Tables(journal, now);
   if (journal !== undefined) {
     for await (const [, settings] of journal.entries(settingsPrefix)) {
       const table = tables.add(settings);
       for await (const [key, item] of journal.entries(itemPrefix(table.name))) table.load(key, item);
+      for await (const [key, record] of journal.entries(streamPrefix(table.name))) table.stream?.load(key, record);
     }
   }
   return new DynamoDbEngine(tables, journal, now);
@@ -49,10 +53,10 @@ type Operation = (context: Context, input: any) => any;
 
 /**
  * DynamoDB in this process, on dynalite's expressions and validation, with what that lacks and the platform uses: the item
- * on a failed condition, PartiQL INSERT and UPDATE in batches, transactions, TTL and billed units. A write is answered
+ * on a failed condition, PartiQL INSERT and UPDATE in batches, transactions, TTL, streams and billed units. A write is answered
  * once it is on disk, where there is one; an operation or a parameter that is not modelled is refused by name.
  */
-export class DynamoDbEngine implements Engine {
+export class DynamoDbEngine implements Engine, StreamTips {
   readonly service = 'dynamodb';
   /** Told what AWS would bill, for every item operation; indexes count with their table. */
   onConsumed: ((tableName: string, kind: 'read' | 'write', units: number) => void) | undefined;
@@ -85,9 +89,13 @@ export class DynamoDbEngine implements Engine {
       DeleteItem: deleteItem,
       DeleteTable: deleteTable,
       DescribeContinuousBackups: describeContinuousBackups,
+      DescribeStream: describeStream,
       DescribeTable: describeTable,
       DescribeTimeToLive: describeTimeToLive,
       GetItem: getItem,
+      GetRecords: getRecords,
+      GetShardIterator: getShardIterator,
+      ListStreams: listStreams,
       ListTables: listTables,
       ListTagsOfResource: listTagsOfResource,
       PutItem: putItem,
@@ -114,6 +122,24 @@ export class DynamoDbEngine implements Engine {
     return output;
   }
 
+  onRecords(stream: string, listener: RecordsListener): () => void {
+    return this.tables.stream(stream).onRecords(listener);
+  }
+
+  shardIds(stream: string): readonly string[] {
+    return this.tables.stream(stream).shards.map(({ id }) => id);
+  }
+
+  tip(stream: string, shardId: string): string | undefined {
+    return this.tables.stream(stream).shard(shardId)?.last;
+  }
+
+  countAfter(stream: string, shardId: string, sequenceNumber?: string): number {
+    const shard = this.tables.stream(stream).shard(shardId);
+    if (shard === undefined) return 0;
+    return shard.newest - (sequenceNumber === undefined ? shard.oldest - 1 : (shard.indexOf(sequenceNumber) ?? 0));
+  }
+
   /** The names of a table's key attributes, the partition key first. */
   describeKeys(tableName: string): readonly string[] {
     return this.tables.get(tableName).keyAttributes();
@@ -133,7 +159,7 @@ export class DynamoDbEngine implements Engine {
         const expiry = Number(item[attribute]?.N ?? Number.NaN);
         // A time more than five years back is taken for a mistake and never expires (developer guide, TTL).
         if (!(expiry < seconds && expiry > seconds - fiveYearsSeconds) || table.held.has(key)) continue;
-        table.write(key, item, undefined);
+        table.write(key, item, undefined, timeToLiveIdentity);
         deleted += 1;
       }
     }
@@ -146,6 +172,11 @@ export class DynamoDbEngine implements Engine {
       const where = `dynamodb ${table.name}`;
       yield { where, text: JSON.stringify(table.settings) };
       for (const [, item] of [...table.entries()]) yield { where, text: JSON.stringify(plainItem(item)) };
+      for (const shard of table.stream?.shards ?? [])
+        for await (const { dynamodb } of shard.all())
+          for (const image of [dynamodb.Keys, dynamodb.OldImage, dynamodb.NewImage])
+            if (image !== undefined)
+              yield { where: `dynamodb stream ${table.name}`, text: JSON.stringify(plainItem(image)) };
     }
   }
 

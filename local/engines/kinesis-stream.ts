@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { ShardLimits } from './kinesis-limits';
 import { type KinesisRecord, Shard } from './kinesis-shard';
 import { type KinesisStore, recordKey } from './kinesis-store';
+import type { RecordsListener } from './stream-tips';
 
 /** A record on its way in, already checked. */
 export interface NewRecord {
@@ -13,9 +14,6 @@ export interface NewRecord {
 
 /** What became of one: its place, or `throttled` by its shard. */
 export type PutResult = { readonly shardId: string; readonly sequenceNumber?: string };
-
-/** Hears of new records; with `resharded`, of new and of closed shards. */
-export type RecordsListener = (resharded: boolean) => void;
 
 export interface StreamOptions {
   readonly now: () => number;

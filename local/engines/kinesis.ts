@@ -3,7 +3,8 @@ import { checkedRecord, checkedRecords, dataBytes, streamName } from './kinesis-
 import { readIterator, startIndex, writeIterator } from './kinesis-iterator';
 import type { KinesisRecord } from './kinesis-shard';
 import { KinesisStore } from './kinesis-store';
-import { type PutResult, type RecordsListener, Stream } from './kinesis-stream';
+import { type PutResult, Stream } from './kinesis-stream';
+import type { RecordsListener, StreamTips } from './stream-tips';
 
 export interface KinesisOptions {
   /** The folder of the run's state. Without it, records live as long as the process. */
@@ -15,17 +16,6 @@ export interface KinesisOptions {
   readonly onConsumed?: (stream: string, kind: 'in' | 'out', kilobytes: number) => void;
   /** Makes single records fail as throttled, for tests of their senders. */
   readonly throttle?: (stream: string, recordIndex: number) => boolean;
-}
-
-/** What a reader in this process may know of a stream without asking. */
-export interface StreamTips {
-  /** Calls the listener whenever records or shards have been added. Returns how to stop that. */
-  onRecords(stream: string, listener: RecordsListener): () => void;
-  shardIds(stream: string): readonly string[];
-  /** The newest sequence number of a shard, if it ever held a record: a reader that has it is at the tip. */
-  tip(stream: string, shardId: string): string | undefined;
-  /** How many records the shard holds after this one; all of them, if none is given. */
-  countAfter(stream: string, shardId: string, sequenceNumber?: string): number;
 }
 
 export interface KinesisEngine extends Engine, StreamTips {}

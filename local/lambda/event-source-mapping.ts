@@ -1,11 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { localAccount, localRegion } from '../engines/engine';
-import type { StreamTips } from '../engines/kinesis';
+import type { StreamTips } from '../engines/stream-tips';
 import type { Invocation } from './function-host';
 import { Checkpoints } from './mapping-checkpoints';
+import { KinesisSource } from './mapping-kinesis';
 import { type MappingProperties, mappingProperties } from './mapping-properties';
 import { ShardReader } from './mapping-shard';
+import type { SourceShard, StreamSource } from './mapping-source';
+import { TableSource } from './mapping-table';
 
 type Call = (operation: string, input: any) => Promise<any>;
 
@@ -16,7 +19,8 @@ export interface EventSourceMappingOptions {
   readonly properties: Readonly<Record<string, unknown>>;
   /** The function's role, in whose name the three calls below are made. */
   readonly roleArn: string;
-  readonly kinesis: Call;
+  /** Calls the service whose stream is read: Kinesis or DynamoDB. */
+  readonly stream: Call;
   readonly s3: Call;
   /** Invokes the function with an event that is JSON text. Rejects if it did not run: throttled, for one. */
   readonly invoke: (event: string) => Promise<Invocation>;
@@ -49,7 +53,7 @@ export interface MappingState {
   readonly problem: string | undefined;
 }
 
-/** A running mapping of a Kinesis stream to a function. */
+/** A running mapping of a stream, Kinesis's or a DynamoDB table's, to a function. */
 export interface EventSourceMapping {
   state(): MappingState;
   /** Whether everything in the stream is done with: nothing unread, buffered or in flight. */
@@ -78,7 +82,7 @@ export class Mapping implements EventSourceMapping {
   readonly properties: MappingProperties;
   readonly checkpoints: Checkpoints;
   readonly counts = { delivered: 0, held: 0, dropped: 0, retries: 0 };
-  readonly kinesis: Call;
+  readonly source: StreamSource;
   readonly s3: Call;
   readonly invoke: (event: string) => Promise<Invocation>;
   readonly tips: StreamTips;
@@ -95,8 +99,10 @@ export class Mapping implements EventSourceMapping {
     this.#options = options;
     this.id = options.id;
     this.properties = mappingProperties(options.properties, localAccount, localRegion);
-    this.checkpoints = new Checkpoints(options.directory, options.id, this.properties.streamArn);
-    this.kinesis = options.kinesis;
+    const { streamArn, service } = this.properties;
+    this.checkpoints = new Checkpoints(options.directory, options.id, streamArn);
+    const origin = { streamArn, roleArn: options.roleArn, region: localRegion, call: options.stream };
+    this.source = service === 'kinesis' ? new KinesisSource(origin) : new TableSource(origin);
     this.s3 = options.s3;
     this.invoke = options.invoke;
     this.tips = options.tips;
@@ -107,7 +113,7 @@ export class Mapping implements EventSourceMapping {
   async start(): Promise<void> {
     const { stream, startingPosition, enabled } = this.properties;
     if (!enabled) this.pause();
-    const shards = await this.#listShards();
+    const shards = await this.source.shards();
     if (this.checkpoints.fresh && startingPosition === 'LATEST') {
       for (const shard of shards) this.#skip(shard);
       this.checkpoints.save();
@@ -184,7 +190,7 @@ export class Mapping implements EventSourceMapping {
   async discover(): Promise<void> {
     for (let failures = 0; !this.stopped; failures++) {
       try {
-        this.#startReaders(await this.#listShards());
+        this.#startReaders(await this.source.shards());
         return;
       } catch (error) {
         await this.troubled(error, failures);
@@ -224,26 +230,18 @@ export class Mapping implements EventSourceMapping {
     this.#options.onProblem?.(this.#problem);
   }
 
-  async #listShards(): Promise<readonly any[]> {
-    return (await this.kinesis('ListShards', { StreamARN: this.properties.streamArn })).Shards;
-  }
-
   /** Begins a shard behind what it holds now. */
-  #skip({ ShardId, SequenceNumberRange }: any): void {
-    const after = this.tips.tip(this.properties.stream, ShardId);
-    const drained = SequenceNumberRange.EndingSequenceNumber !== undefined;
-    this.checkpoints.set(ShardId, { ...(after !== undefined && { after }), ...(drained && { drained }) });
+  #skip({ id, closed }: SourceShard): void {
+    const after = this.tips.tip(this.properties.stream, id);
+    this.checkpoints.set(id, { ...(after !== undefined && { after }), ...(closed && { drained: true }) });
   }
 
-  #startReaders(shards: readonly any[]): void {
-    const waiting = new Set(shards.map(({ ShardId }) => ShardId).filter((id) => !this.checkpoints.of(id).drained));
-    const { streamArn, functionArn } = this.properties;
-    for (const { ShardId: shardId, ParentShardId, AdjacentParentShardId } of shards) {
-      if (!waiting.has(shardId) || this.#readers.has(shardId)) continue;
-      if (waiting.has(ParentShardId) || waiting.has(AdjacentParentShardId)) continue;
-      const { roleArn } = this.#options;
-      const reader = new ShardReader(this, { shardId, streamArn, functionArn, roleArn, region: localRegion });
-      this.#readers.set(shardId, reader);
+  #startReaders(shards: readonly SourceShard[]): void {
+    const waiting = new Set(shards.map(({ id }) => id).filter((id) => !this.checkpoints.of(id).drained));
+    for (const { id, parents } of shards) {
+      if (!waiting.has(id) || this.#readers.has(id) || parents.some((parent) => waiting.has(parent))) continue;
+      const reader = new ShardReader(this, id);
+      this.#readers.set(id, reader);
       reader.turn();
     }
   }

@@ -1,39 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import type { KinesisRecord } from '../engines/kinesis-shard';
 import type { Batch, Entry } from './mapping-batch';
-
-/** What all records of one shard have in common in an event. */
-export interface EventSource {
-  readonly shardId: string;
-  readonly streamArn: string;
-  readonly functionArn: string;
-  readonly roleArn: string;
-  readonly region: string;
-}
-
-/** A record as it stands in an event. Put together by hand: base64 and numbers need no escaping, and most is data. */
-export function entryOf(record: KinesisRecord, { shardId, streamArn, roleArn, region }: EventSource): Entry {
-  const { SequenceNumber: sequenceNumber, PartitionKey, Data, ApproximateArrivalTimestamp: arrival } = record;
-  const text =
-    `{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":${JSON.stringify(PartitionKey)},` +
-    `"sequenceNumber":"${sequenceNumber}","data":"${Data}","approximateArrivalTimestamp":${arrival}},` +
-    `"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"${shardId}:${sequenceNumber}",` +
-    `"eventName":"aws:kinesis:record","invokeIdentityArn":"${roleArn}","awsRegion":"${region}",` +
-    `"eventSourceARN":"${streamArn}"}`;
-  return { sequenceNumber, arrival, text, bytes: Buffer.byteLength(text), done: false };
-}
+import type { StreamSource } from './mapping-source';
 
 /** The event for a batch, as JSON text. */
 export function eventOf(entries: readonly Entry[]): string {
   return `{"Records":[${entries.map(({ text }) => text).join(',')}]}`;
 }
 
+/** Where records come from that are given up, and how their source names that. */
+export interface FailurePlace {
+  /** The mapping's. */
+  readonly id: string;
+  readonly shardId: string;
+  readonly streamArn: string;
+  readonly functionArn: string;
+  readonly batchInfo: StreamSource['batchInfo'];
+}
+
 export type Condition = 'RetryAttemptsExhausted' | 'RecordAgeExceeded';
 
 /** The object in the failure destination for a batch that is given up: where, and what it holds. */
 export function failureObject(
-  mappingId: string,
-  { shardId, streamArn, functionArn }: EventSource,
+  { id, shardId, streamArn, functionArn, batchInfo }: FailurePlace,
   { entries, attempts }: Batch,
   condition: Condition,
   /** Whether the last invocation failed, rather than reporting single records. */
@@ -56,19 +44,19 @@ export function failureObject(
     }),
     version: '1.0',
     timestamp,
-    KinesisBatchInfo: {
+    [batchInfo.member]: {
       shardId,
       startSequenceNumber: first.sequenceNumber,
       endSequenceNumber: last.sequenceNumber,
-      approximateArrivalOfFirstRecord: new Date(first.arrival * 1000).toISOString(),
-      approximateArrivalOfLastRecord: new Date(last.arrival * 1000).toISOString(),
+      approximateArrivalOfFirstRecord: batchInfo.time(first.arrival),
+      approximateArrivalOfLastRecord: batchInfo.time(last.arrival),
       batchSize: entries.length,
       streamArn,
     },
     payload: eventOf(entries),
   };
   return {
-    Key: `aws/lambda/${mappingId}/${shardId}/${day}/${second}-${randomUUID()}`,
+    Key: `aws/lambda/${id}/${shardId}/${day}/${second}-${randomUUID()}`,
     Body: Buffer.from(JSON.stringify(body)),
   };
 }

@@ -1,6 +1,8 @@
 /** The properties of AWS::Lambda::EventSourceMapping that the local run models, with Lambda's defaults filled in. */
 export interface MappingProperties {
   readonly streamArn: string;
+  /** Who has the stream, and by which name tips know it there. */
+  readonly service: 'kinesis' | 'dynamodb';
   readonly stream: string;
   readonly functionArn: string;
   readonly batchSize: number;
@@ -41,9 +43,13 @@ export function mappingProperties(values: Values, account: string, region: strin
     if (value !== undefined && !modelled.includes(name)) throw refused(name, value, `nothing: it has no local model`);
   }
   const streamArn = text(values, 'EventSourceArn');
-  const stream = /^arn:aws:kinesis:[^:]+:\d{12}:stream\/([^/]+)$/.exec(streamArn)?.[1];
-  if (stream === undefined)
-    throw refused('EventSourceArn', streamArn, 'the ARN of a Kinesis stream (not of a consumer)');
+  const source = sourceOf(streamArn);
+  if (source === undefined)
+    throw refused(
+      'EventSourceArn',
+      streamArn,
+      "the ARN of a Kinesis stream (not of a consumer) or of a table's stream",
+    );
   const functionName = text(values, 'FunctionName');
   const startingPosition = values.StartingPosition;
   if (startingPosition !== 'TRIM_HORIZON' && startingPosition !== 'LATEST')
@@ -58,7 +64,7 @@ export function mappingProperties(values: Values, account: string, region: strin
     throw refused('MaximumRecordAgeInSeconds', maxAgeSeconds, '-1, or 60 to 604800');
   return {
     streamArn,
-    stream,
+    ...source,
     functionArn: functionName.startsWith('arn:')
       ? functionName
       : `arn:aws:lambda:${region}:${account}:function:${functionName}`,
@@ -72,6 +78,14 @@ export function mappingProperties(values: Values, account: string, region: strin
     failureBucket: failureBucket(values.DestinationConfig),
     enabled: flag(values, 'Enabled', true),
   };
+}
+
+/** Whose stream it is; undefined for what cannot be read. */
+export function sourceOf(streamArn: string): Pick<MappingProperties, 'service' | 'stream'> | undefined {
+  const stream = /^arn:aws:kinesis:[^:]+:\d{12}:stream\/([^/]+)$/.exec(streamArn)?.[1];
+  if (stream !== undefined) return { service: 'kinesis', stream };
+  const isTables = /^arn:aws:dynamodb:[^:]+:\d{12}:table\/[^/]+\/stream\/[^/]+$/.test(streamArn);
+  return isTables ? { service: 'dynamodb', stream: streamArn } : undefined;
 }
 
 function failureBucket(config: any): string | undefined {

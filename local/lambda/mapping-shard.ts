@@ -1,7 +1,8 @@
-import type { KinesisRecord } from '../engines/kinesis-shard';
+import { AwsError } from '../engines/engine';
 import type { Mapping } from './event-source-mapping';
 import { type Batch, type Entry, outcome, takeBatch, verdict } from './mapping-batch';
-import { type Condition, type EventSource, entryOf, eventOf, failureObject } from './mapping-event';
+import { type Condition, eventOf, failureObject } from './mapping-event';
+import type { SourceRecord } from './mapping-source';
 
 interface Lane {
   readonly queue: Entry[];
@@ -12,7 +13,7 @@ interface Lane {
 /** Reads one shard and hands its records to the function, in order: of the shard, or of each key with several lanes. */
 export class ShardReader {
   readonly #mapping: Mapping;
-  readonly #source: EventSource;
+  readonly #shardId: string;
   readonly #lanes: Lane[];
   /** Every record read and not yet passed by the checkpoint, in the order of the shard. */
   #unfinished: Entry[] = [];
@@ -23,11 +24,11 @@ export class ShardReader {
   #reading = false;
   #failures = 0;
 
-  constructor(mapping: Mapping, source: EventSource) {
+  constructor(mapping: Mapping, shardId: string) {
     this.#mapping = mapping;
-    this.#source = source;
+    this.#shardId = shardId;
     this.#lanes = Array.from({ length: mapping.properties.lanes }, () => ({ queue: [], busy: false, inFlight: false }));
-    this.#read = mapping.checkpoints.of(source.shardId).after;
+    this.#read = mapping.checkpoints.of(shardId).after;
   }
 
   get inFlight(): number {
@@ -46,7 +47,7 @@ export class ShardReader {
   }
 
   get #behind(): boolean {
-    return this.#mapping.tips.tip(this.#mapping.properties.stream, this.#source.shardId) !== this.#read;
+    return this.#mapping.tips.tip(this.#mapping.properties.stream, this.#shardId) !== this.#read;
   }
 
   /** Does what can be done now: starts what waits, and reads on while there is room. */
@@ -56,21 +57,20 @@ export class ShardReader {
     // Records gather in the stream while all lanes are busy: fewer reads, and larger batches.
     const room = this.#mapping.properties.batchSize * this.#lanes.length - this.#unfinished.length;
     const wanted = this.#due && !this.#ended && !this.#reading && room > 0 && this.#lanes.some(({ busy }) => !busy);
-    if (wanted) void this.#mapping.track(this.#fetch(Math.min(room, 10_000)));
+    if (wanted) void this.#mapping.track(this.#fetch(Math.min(room, this.#mapping.source.mostRecords)));
   }
 
   async #fetch(limit: number): Promise<void> {
     this.#reading = true;
     this.#due = false;
     try {
-      const answer = await this.#getRecords(limit);
-      for (const record of answer.Records as readonly KinesisRecord[]) {
-        const entry = entryOf(record, this.#source);
+      const { records, next } = await this.#readOn(limit);
+      for (const { key, entry } of records) {
         this.#unfinished.push(entry);
-        this.#lane(record.PartitionKey).queue.push(entry);
-        this.#read = record.SequenceNumber;
+        this.#lane(key).queue.push(entry);
+        this.#read = entry.sequenceNumber;
       }
-      this.#iterator = answer.NextShardIterator;
+      this.#iterator = next;
       this.#ended = this.#iterator === undefined;
       this.#due ||= this.#behind;
       this.#failures = 0;
@@ -78,6 +78,8 @@ export class ShardReader {
       // From the last record read, whatever happened to the iterator.
       this.#iterator = undefined;
       this.#due = true;
+      // What was not read in time is gone: on with the oldest that is left.
+      if (error instanceof AwsError && error.code === 'TrimmedDataAccessException') this.#read = undefined;
       await this.#mapping.troubled(error, this.#failures++);
     } finally {
       this.#reading = false;
@@ -86,24 +88,16 @@ export class ShardReader {
     this.turn();
   }
 
-  async #getRecords(limit: number): Promise<any> {
-    const { kinesis, properties } = this.#mapping;
-    const { streamArn: StreamARN } = properties;
-    if (this.#iterator === undefined) {
-      const from =
-        this.#read === undefined
-          ? { ShardIteratorType: 'TRIM_HORIZON' }
-          : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: this.#read };
-      const start = { StreamARN, ShardId: this.#source.shardId, ...from };
-      this.#iterator = (await kinesis('GetShardIterator', start)).ShardIterator as string;
-    }
-    return kinesis('GetRecords', { StreamARN, ShardIterator: this.#iterator, Limit: limit });
+  async #readOn(limit: number): Promise<{ records: readonly SourceRecord[]; next: string | undefined }> {
+    const { source } = this.#mapping;
+    this.#iterator ??= await source.iterator(this.#shardId, this.#read);
+    return source.read(this.#shardId, this.#iterator, limit);
   }
 
-  #lane(partitionKey: string): Lane {
+  #lane(key: string): Lane {
     if (this.#lanes.length === 1) return this.#lanes[0]!;
     let hash = 0;
-    for (let at = 0; at < partitionKey.length; at++) hash = (hash * 31 + partitionKey.charCodeAt(at)) >>> 0;
+    for (let at = 0; at < key.length; at++) hash = (hash * 31 + key.charCodeAt(at)) >>> 0;
     return this.#lanes[hash % this.#lanes.length]!;
   }
 
@@ -161,11 +155,12 @@ export class ShardReader {
 
   /** Puts records into the failure destination. They are done with only when they lie there. */
   async #giveUp(batch: Batch, condition: Condition, functionFailed: boolean): Promise<void> {
-    const { properties, counts, id } = this.#mapping;
-    const Bucket = properties.failureBucket;
+    const { properties, counts, id, source } = this.#mapping;
+    const { failureBucket: Bucket, streamArn, functionArn } = properties;
     if (Bucket === undefined) counts.dropped += batch.entries.length;
     else {
-      const object = failureObject(id, this.#source, batch, condition, functionFailed, this.#mapping.now());
+      const place = { id, shardId: this.#shardId, streamArn, functionArn, batchInfo: source.batchInfo };
+      const object = failureObject(place, batch, condition, functionFailed, this.#mapping.now());
       for (let failures = 0; ; failures++) {
         try {
           await this.#mapping.s3('PutObject', { Bucket, ...object, ContentType: 'application/json' });
@@ -188,7 +183,7 @@ export class ShardReader {
   /** Moves the checkpoint over all that is done, and ends the shard when nothing is left of it. */
   #settle(): void {
     const { checkpoints } = this.#mapping;
-    const { shardId } = this.#source;
+    const shardId = this.#shardId;
     let done = 0;
     while (this.#unfinished[done]?.done) done += 1;
     if (done > 0) checkpoints.set(shardId, { after: this.#unfinished[done - 1]!.sequenceNumber });

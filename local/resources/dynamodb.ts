@@ -9,6 +9,7 @@ export const table: ResourceModel<LocalAccount> = {
     'KeySchema',
     'GlobalSecondaryIndexes',
     'BillingMode',
+    'StreamSpecification.StreamViewType',
     'TimeToLiveSpecification',
     'SSESpecification',
     'Replicas.SSESpecification.KMSMasterKeyId',
@@ -25,7 +26,13 @@ export const table: ResourceModel<LocalAccount> = {
     const arn = `arn:aws:dynamodb:${localRegion}:${localAccount}:table/${name}`;
     const keyArn = properties.Replicas?.[0]?.SSESpecification?.KMSMasterKeyId;
     if (keyArn !== undefined) encryptedWith.set(arn, keyArn);
-    if (previous !== undefined) return previous;
+    const stream = properties.StreamSpecification && { StreamEnabled: true, ...properties.StreamSpecification };
+    if (previous !== undefined) {
+      // A table of a run before it had a stream.
+      if (stream !== undefined && previous.attributes?.StreamArn === undefined)
+        await engines.dynamodb.call('UpdateTable', { TableName: name, StreamSpecification: stream });
+      return created();
+    }
     const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, BillingMode, TimeToLiveSpecification } =
       properties;
     await engines.dynamodb.call('CreateTable', {
@@ -34,9 +41,16 @@ export const table: ResourceModel<LocalAccount> = {
       KeySchema,
       BillingMode,
       ...(GlobalSecondaryIndexes === undefined ? {} : { GlobalSecondaryIndexes }),
+      ...(stream === undefined ? {} : { StreamSpecification: stream }),
     });
     if (TimeToLiveSpecification !== undefined)
       await engines.dynamodb.call('UpdateTimeToLive', { TableName: name, TimeToLiveSpecification });
-    return { ref: name, attributes: { Arn: arn, TableId: name } };
+    return created();
+
+    async function created() {
+      const { Table } = await engines.dynamodb.call('DescribeTable', { TableName: name });
+      const StreamArn = Table.LatestStreamArn;
+      return { ref: name, attributes: { Arn: arn, TableId: name, ...(StreamArn && { StreamArn }) } };
+    }
   },
 };

@@ -28,6 +28,37 @@ export function attributes(map: unknown, member: string): Item {
   return checked;
 }
 
+/** Whether two items, or none, are the same: maps and sets have no order. */
+export function sameItem(left: Item | undefined, right: Item | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => right[name] !== undefined && sameValue(left[name]!, right[name]))
+  );
+}
+
+function sameValue(left: AttributeValue, right: AttributeValue): boolean {
+  if (left === right) return true;
+  const [type] = Object.keys(left);
+  const [one, other] = [left[type!], right[type!]];
+  if (other === undefined) return false;
+  switch (type) {
+    case 'M':
+      return sameItem(one, other);
+    case 'L':
+      return (
+        one.length === other.length && one.every((element: any, index: number) => sameValue(element, other[index]))
+      );
+    case 'SS':
+    case 'NS':
+    case 'BS':
+      return one.length === other.length && one.every((element: string) => other.includes(element));
+    default:
+      return one === other;
+  }
+}
+
 const integer = /^(0|-?[1-9]\d{0,17})$/;
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/][AQgw]==)?$/;
 

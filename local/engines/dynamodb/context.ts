@@ -3,6 +3,7 @@ import { total, type Units } from './capacity';
 import { notModelled, validationException } from './dynalite';
 import type { Journal } from './journal';
 import { Table, type TableSettings } from './table';
+import type { TableStream } from './table-stream';
 
 /** What every operation works on. */
 export interface Context {
@@ -18,7 +19,10 @@ export interface Context {
 export class Tables {
   readonly #tables = new Map<string, Table>();
 
-  constructor(private readonly journal: Journal | undefined) {}
+  constructor(
+    private readonly journal: Journal | undefined,
+    private readonly now: () => number,
+  ) {}
 
   get(name: unknown): Table {
     const table = this.find(name);
@@ -39,8 +43,16 @@ export class Tables {
     return [...this.#tables.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 
+  /** A table's stream by its ARN. */
+  stream(arn: unknown): TableStream {
+    const [, name] = String(arn).split('/');
+    const stream = this.#tables.get(name ?? '')?.stream;
+    if (stream?.arn === arn) return stream!;
+    throw new AwsError('ResourceNotFoundException', `Requested resource not found: Stream: ${arn} not found`);
+  }
+
   add(settings: TableSettings): Table {
-    const table = new Table(settings, this.journal);
+    const table = new Table(settings, this.journal, this.now);
     this.#tables.set(table.name, table);
     return table;
   }
@@ -48,6 +60,11 @@ export class Tables {
   delete(table: Table): void {
     table.drop();
     this.#tables.delete(table.name);
+  }
+
+  /** Resolves once every change so far is on disk, where there is one. */
+  async written(): Promise<void> {
+    await this.journal?.written();
   }
 }
 

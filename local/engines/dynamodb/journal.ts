@@ -38,9 +38,9 @@ export class Journal {
     return this.#next;
   }
 
-  /** The entries under a prefix, without it. */
-  async *entries(prefix: string): AsyncGenerator<[string, any]> {
-    for await (const [key, value] of this.#level.iterator({ gte: prefix, lt: `${prefix}\uffff` })) {
+  /** The entries under a prefix, without it; all, or those from one to another. */
+  async *entries(prefix: string, first = '', last = '\uffff'): AsyncGenerator<[string, any]> {
+    for await (const [key, value] of this.#level.iterator({ gte: `${prefix}${first}`, lte: `${prefix}${last}` })) {
       yield [key.slice(prefix.length), value];
     }
   }

@@ -3,6 +3,7 @@ import { AwsError, localAccount, localRegion } from '../engine';
 import { type Context, onlyMembers } from './context';
 import { checkedInput, notModelled, type TableDescription, validationException } from './dynalite';
 import type { Table } from './table';
+import { streamDescription, viewTypes } from './table-stream';
 
 const createMembers = new Set([
   'TableName',
@@ -15,6 +16,7 @@ const createMembers = new Set([
   'SSESpecification',
   'Tags',
   'DeletionProtectionEnabled',
+  'StreamSpecification',
 ]);
 
 /** The table is there at once: its status is never seen to be CREATING. */
@@ -23,8 +25,13 @@ export function createTable(context: Context, input: any): any {
   if (context.tables.find(input.TableName) !== undefined) {
     throw new AwsError('ResourceInUseException', `Table already exists: ${input.TableName}`);
   }
-  const data = checkedInput('CreateTable', input);
-  const description = describe(data, input, context.now());
+  const { StreamSpecification, ...others } = input;
+  // dynalite knows no streams.
+  const data = checkedInput('CreateTable', others);
+  const description = {
+    ...describe(data, input, context.now()),
+    ...streamOf(data.TableName, StreamSpecification, context.now()),
+  };
   const tags = Object.fromEntries(((input.Tags ?? []) as any[]).map(({ Key, Value }) => [Key, Value]));
   context.tables.add({ description, tags }).saveSettings();
   return { TableDescription: description };
@@ -63,7 +70,7 @@ export function updateTable(context: Context, input: any): any {
   onlyMembers(
     'UpdateTable',
     input,
-    new Set(['TableName', 'BillingMode', 'DeletionProtectionEnabled', 'SSESpecification']),
+    new Set(['TableName', 'BillingMode', 'DeletionProtectionEnabled', 'SSESpecification', 'StreamSpecification']),
   );
   const table = named(context, input.TableName);
   if (input.BillingMode != null && input.BillingMode !== 'PAY_PER_REQUEST') {
@@ -73,6 +80,13 @@ export function updateTable(context: Context, input: any): any {
   if (input.BillingMode != null) description.BillingModeSummary = { BillingMode: input.BillingMode };
   if (input.DeletionProtectionEnabled != null) description.DeletionProtectionEnabled = input.DeletionProtectionEnabled;
   if (input.SSESpecification != null) Object.assign(description, encryption(input.SSESpecification));
+  if (input.StreamSpecification != null) {
+    if (input.StreamSpecification.StreamEnabled !== true) throw notModelled('StreamEnabled false of UpdateTable');
+    if (table.stream !== undefined)
+      throw validationException(`Table already has an enabled stream: TableName: ${table.name}`);
+    Object.assign(description, streamOf(table.name, input.StreamSpecification, context.now()));
+    table.openStream();
+  }
   table.saveSettings();
   return { TableDescription: description };
 }
@@ -182,6 +196,20 @@ function encryption({ Enabled, KMSMasterKeyId }: any): object {
   return {
     SSEDescription: { Status: 'ENABLED', SSEType: 'KMS', ...(KMSMasterKeyId && { KMSMasterKeyArn: KMSMasterKeyId }) },
   };
+}
+
+function streamOf(tableName: string, specification: any, now: number): object {
+  if (specification == null) return {};
+  const { StreamEnabled, StreamViewType, ...others } = specification;
+  if (typeof StreamEnabled !== 'boolean' || Object.keys(others).length > 0)
+    throw validationException('StreamSpecification must have StreamEnabled, and with it StreamViewType');
+  if (StreamEnabled !== viewTypes.includes(StreamViewType))
+    throw validationException(
+      StreamEnabled
+        ? `One or more parameter values were invalid: StreamViewType '${StreamViewType}' is not one of ${viewTypes.join(', ')}`
+        : 'One or more parameter values were invalid: StreamViewType is not allowed when StreamEnabled is false',
+    );
+  return StreamEnabled ? streamDescription(tableName, StreamViewType, now) : {};
 }
 
 function named(context: Context, name: unknown): Table {

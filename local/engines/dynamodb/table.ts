@@ -1,4 +1,5 @@
 import { AwsError } from '../engine';
+import { sameItem } from './attribute-value';
 import { type Units, writeUnits } from './capacity';
 import {
   checkItemSchema,
@@ -12,6 +13,8 @@ import {
 } from './dynalite';
 import type { Journal } from './journal';
 import { SortedMap } from './sorted-map';
+import type { StreamRecord } from './stream-shard';
+import { TableStream } from './table-stream';
 
 /** What is kept of a table beside its items. */
 export interface TableSettings {
@@ -36,10 +39,12 @@ export class Table {
   readonly held = new Set<string>();
   readonly #items = new SortedMap<Item>();
   readonly #indexes: readonly Index[];
+  #stream: TableStream | undefined;
 
   constructor(
     readonly settings: TableSettings,
     private readonly journal: Journal | undefined,
+    private readonly now: () => number,
   ) {
     const { TableName, KeySchema, GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] } = settings.description;
     this.name = TableName;
@@ -48,6 +53,16 @@ export class Table {
     this.#indexes = [...GlobalSecondaryIndexes, ...LocalSecondaryIndexes].map(
       (index) => new Index(settings.description, index),
     );
+    if (settings.description.StreamSpecification !== undefined) this.openStream();
+  }
+
+  /** Its stream, where its description tells of one. */
+  get stream(): TableStream | undefined {
+    return this.#stream;
+  }
+
+  openStream(): void {
+    this.#stream = new TableStream(this.description, this.journal, this.now);
   }
 
   get description(): TableDescription {
@@ -89,8 +104,11 @@ export class Table {
     return storageKey(item, this.description);
   }
 
-  /** Puts `next` in the place of `old`, or deletes it, with its index entries; answers what AWS bills for it. */
-  write(key: string, old: Item | undefined, next: Item | undefined): Units {
+  /**
+   * Puts `next` in the place of `old`, or deletes it, with its index entries and its record in the stream; answers what
+   * AWS bills for it. `by` is the service, when it acts on its own account.
+   */
+  write(key: string, old: Item | undefined, next: Item | undefined, by?: StreamRecord['userIdentity']): Units {
     let indexes = noIndexUnits;
     for (const index of this.#indexes) {
       const units = index.write(key, old, next);
@@ -100,6 +118,8 @@ export class Table {
     else if (old !== undefined) this.#items.delete(key);
     if (next !== undefined) this.journal?.record({ type: 'put', key: `${itemPrefix(this.name)}${key}`, value: next });
     else if (old !== undefined) this.journal?.record({ type: 'del', key: `${itemPrefix(this.name)}${key}` });
+    // A write that changes nothing is billed, but no change.
+    if (this.#stream !== undefined && !sameItem(old, next)) this.#stream.record(key, old, next, by);
     return { table: Math.max(writeUnits(old), writeUnits(next)), indexes };
   }
 
@@ -128,6 +148,7 @@ export class Table {
     this.journal?.record({ type: 'del', key: `${settingsPrefix}${this.name}` });
     for (const [key] of this.#items.entries())
       this.journal?.record({ type: 'del', key: `${itemPrefix(this.name)}${key}` });
+    this.#stream?.drop();
   }
 }
 
@@ -188,12 +209,4 @@ class Index {
     }
     return entry;
   }
-}
-
-function sameItem(left: Item, right: Item): boolean {
-  const names = Object.keys(left);
-  return (
-    names.length === Object.keys(right).length &&
-    names.every((name) => left[name] === right[name] || JSON.stringify(left[name]) === JSON.stringify(right[name]))
-  );
 }

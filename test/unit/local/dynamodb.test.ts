@@ -340,7 +340,7 @@ describe('what is not modelled', () => {
 
   test.each([
     ['PutItem', { TableName: 'claims', Item: { id: { S: 'a' } }, Expected: {} }, 'parameter Expected of PutItem'],
-    ['CreateTable', { TableName: 'other', StreamSpecification: {} }, 'parameter StreamSpecification of CreateTable'],
+    ['CreateTable', { TableName: 'other', TableClass: 'STANDARD' }, 'parameter TableClass of CreateTable'],
     ['Query', { TableName: 'claims', Unheard: 1 }, 'parameter Unheard of Query'],
   ])('a parameter of %s is refused by name', async (operation, input, words) => {
     await expect(engine.call(operation, input)).rejects.toMatchObject({

@@ -50,7 +50,7 @@ export class MappingRig {
         ...properties,
       },
       roleArn: 'arn:aws:iam::000000000000:role/dedup',
-      kinesis: async (operation, input) => {
+      stream: async (operation, input) => {
         this.fault(operation);
         return this.kinesis.call(operation, input);
       },
