@@ -9,7 +9,7 @@ import type { AccountAddress } from './account';
 /** The local account, in memory and in a process of its own: what a bench measures of itself holds no engine and no door. */
 async function main(): Promise<void> {
   const meter = new Meter();
-  const dynamodb = await openDynamoDb();
+  const dynamodb = await openDynamoDb({ limits: process.argv.includes('partition-limits') });
   dynamodb.onConsumed = meter.dynamodb;
   const door = await openDoor({
     engines: [dynamodb, await openKinesis({ onConsumed: meter.kinesis }), await openKms()],

@@ -19,15 +19,18 @@ export interface Cost {
   readonly writeUnits: number;
 }
 
-/** An empty local account in another process. Clients made after this call find it by the environment. */
+/**
+ * An empty local account in another process. Clients made after this call find it by the environment. With
+ * `partitionLimits` its tables throttle a hot partition as AWS does.
+ */
 export interface Account {
   /** Runs the work and tells what it cost. Nothing else may run meanwhile. */
   measure(work: () => Promise<void>): Promise<Cost>;
   close(): void;
 }
 
-export async function openAccount(): Promise<Account> {
-  const child = fork(join(__dirname, 'base', 'account-process.js'));
+export async function openAccount({ partitionLimits = false } = {}): Promise<Account> {
+  const child = fork(join(__dirname, 'base', 'account-process.js'), partitionLimits ? ['partition-limits'] : []);
   const [{ url, keys }] = (await once(child, 'message')) as [AccountAddress];
   Object.assign(process.env, {
     AWS_REGION: localRegion,

@@ -32,13 +32,19 @@ export interface DynamoDbOptions {
   readonly directory?: string;
   /** Milliseconds since 1970; the clock by default. */
   readonly now?: () => number;
+  /** Whether partitions throttle as AWS's do: 1,000 write units a second for each partition key. */
+  readonly limits?: boolean;
 }
 
 /** Opens the local DynamoDB with the tables that it finds on disk. */
-export async function openDynamoDb({ directory, now = Date.now }: DynamoDbOptions = {}): Promise<DynamoDbEngine> {
+export async function openDynamoDb({
+  directory,
+  now = Date.now,
+  limits = false,
+}: DynamoDbOptions = {}): Promise<DynamoDbEngine> {
   if (directory !== undefined) mkdirSync(dirname(directory), { recursive: true });
   const journal = directory === undefined ? undefined : new Journal(directory);
-  const tables = new Tables(journal, now);
+  const tables = new Tables(journal, now, limits);
   if (journal !== undefined) {
     for await (const [, settings] of journal.entries(settingsPrefix)) {
       const table = tables.add(settings);

@@ -22,6 +22,7 @@ export class Tables {
   constructor(
     private readonly journal: Journal | undefined,
     private readonly now: () => number,
+    private readonly limited: boolean,
   ) {}
 
   get(name: unknown): Table {
@@ -52,7 +53,7 @@ export class Tables {
   }
 
   add(settings: TableSettings): Table {
-    const table = new Table(settings, this.journal, this.now);
+    const table = new Table(settings, this.journal, this.now, this.limited);
     this.#tables.set(table.name, table);
     return table;
   }
@@ -75,13 +76,28 @@ export function onlyMembers(operation: string, input: any, members: ReadonlySet<
   }
 }
 
-export function billWrite(context: Context, table: Table, units: Units): void {
+/** Books a write of the item under this storage key. */
+export function billWrite(context: Context, table: Table, key: string, units: Units): void {
   context.consumed(table.name, 'write', total(units));
+  table.limits?.take(key, units.table);
 }
 
-export function throttlingException(): AwsError {
+/** Whether a write of the item under this storage key is throttled: by its partition's limit, or because a test wants it. */
+export function throttlesWrite(
+  context: Context,
+  table: Table,
+  key: string,
+  operation: string,
+  index?: number,
+): boolean {
+  return context.throttled(table.name, operation, index) || (table.limits?.exhausted(key) ?? false);
+}
+
+export function throttlingException(fields: Readonly<Record<string, unknown>> = {}): AwsError {
   return new AwsError(
     'ThrottlingException',
     'Throughput exceeds the current capacity of your table or index. Please retry the request.',
+    400,
+    fields,
   );
 }

@@ -1,7 +1,7 @@
 import { AwsError } from '../engine';
 import { attributeValue } from './attribute-value';
 import { consumedCapacity, itemBytes, type Units, writeUnits } from './capacity';
-import { billWrite, type Context, onlyMembers } from './context';
+import { billWrite, type Context, onlyMembers, throttlesWrite } from './context';
 import { type AttributeValue, equal, type Item, maxItemBytes, validationException } from './dynalite';
 import { parseStatement, type Statement } from './partiql';
 import type { Table } from './table';
@@ -131,7 +131,7 @@ function run(context: Context, statement: Prepared, index: number): { answer: An
     const error = { Code, Message, ...(item && { Item: item }) };
     return { answer: { Error: error, TableName: table.name }, units };
   };
-  if (context.throttled(table.name, 'BatchExecuteStatement', index)) {
+  if (throttlesWrite(context, table, key, 'BatchExecuteStatement', index)) {
     return fail('ThrottlingError', 'Throughput exceeds the current capacity of your table or index', none);
   }
   if (table.held.has(key)) return fail('TransactionConflict', messages.TransactionConflict, none);
@@ -141,11 +141,11 @@ function run(context: Context, statement: Prepared, index: number): { answer: An
     const outcome = statement.write(old);
     if (typeof outcome === 'string') {
       const units = { table: writeUnits(old), indexes: {} };
-      billWrite(context, table, units);
+      billWrite(context, table, key, units);
       return fail(outcome, messages[outcome], units, statement.returnOldOnFailure ? old : undefined);
     }
     const units = table.write(key, old, outcome);
-    billWrite(context, table, units);
+    billWrite(context, table, key, units);
     return { answer: { TableName: table.name }, units };
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;

@@ -12,6 +12,7 @@ import {
   type TableDescription,
 } from './dynalite';
 import type { Journal } from './journal';
+import { PartitionLimits } from './partition-limits';
 import { SortedMap } from './sorted-map';
 import type { StreamRecord } from './stream-shard';
 import { TableStream } from './table-stream';
@@ -37,6 +38,8 @@ export class Table {
   readonly rangeKey: string | undefined;
   /** Storage keys of items that a running transaction holds. */
   readonly held = new Set<string>();
+  /** What its partitions take, where that is enforced. */
+  readonly limits: PartitionLimits | undefined;
   readonly #items = new SortedMap<Item>();
   readonly #indexes: readonly Index[];
   #stream: TableStream | undefined;
@@ -45,7 +48,9 @@ export class Table {
     readonly settings: TableSettings,
     private readonly journal: Journal | undefined,
     private readonly now: () => number,
+    limited: boolean,
   ) {
+    this.limits = limited ? new PartitionLimits(now) : undefined;
     const { TableName, KeySchema, GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] } = settings.description;
     this.name = TableName;
     this.hashKey = KeySchema[0]!.AttributeName;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AwsError } from '../engine';
-import { consumedCapacity, itemBytes, readUnits, sum, total, type Units, writeUnits } from './capacity';
-import { type Context, onlyMembers } from './context';
+import { consumedCapacity, itemBytes, readUnits, sum, type Units, writeUnits } from './capacity';
+import { billWrite, type Context, onlyMembers, throttlesWrite } from './context';
 import { type Item, validationException } from './dynalite';
 import { SchemaMismatch, type Table } from './table';
 import { failureMessages, holds, refuseRepeatedKeys, transactionWrite, type Write } from './writes';
@@ -80,7 +80,7 @@ async function commit(context: Context, input: any): Promise<any> {
   cancelIfAny(
     prepared.map((write, index): Reason | undefined => {
       if ('Code' in write) return write;
-      if (context.throttled(write.table.name, 'TransactWriteItems', index)) {
+      if (throttlesWrite(context, write.table, write.key, 'TransactWriteItems', index)) {
         return { Code: 'ThrottlingError', Message: 'Throughput exceeds the current capacity of your table or index' };
       }
       if (!write.table.held.has(write.key)) return undefined;
@@ -170,7 +170,7 @@ function bill(context: Context, parts: readonly { readonly write: Write; readonl
     const list = byTable.get(write.table) ?? [];
     byTable.set(write.table, list);
     list.push(doubled);
-    context.consumed(write.table.name, 'write', total(doubled));
+    billWrite(context, write.table, write.key, doubled);
   }
   return new Map([...byTable].map(([table, list]) => [table, sum(list)]));
 }

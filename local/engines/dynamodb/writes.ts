@@ -1,7 +1,7 @@
 import { AwsError } from '../engine';
 import { attributes } from './attribute-value';
 import { consumedCapacity, itemBytes, sum, type Units, writeUnits } from './capacity';
-import { billWrite, type Context, onlyMembers, throttlingException } from './context';
+import { billWrite, type Context, onlyMembers, throttlesWrite, throttlingException } from './context';
 import { type Item, matches, maxItemBytes, updated, validationException } from './dynalite';
 import { type Expressions, expressions } from './expressions';
 import type { Table } from './table';
@@ -91,13 +91,13 @@ export function batchWriteItem(context: Context, input: any): any {
   const units = new Map<string, Units[]>();
   writes.forEach((write, index) => {
     const { name, request } = requests[index]!;
-    if (write.table.held.has(write.key) || context.throttled(name, 'BatchWriteItem', index)) {
+    if (write.table.held.has(write.key) || throttlesWrite(context, write.table, write.key, 'BatchWriteItem', index)) {
       unprocessed[name] = [...(unprocessed[name] ?? []), request];
       return;
     }
     const old = write.table.get(write.key);
     const used = write.table.write(write.key, old, write.next(old));
-    billWrite(context, write.table, used);
+    billWrite(context, write.table, write.key, used);
     units.set(name, [...(units.get(name) ?? []), used]);
   });
   const capacities = [...units].map(([name, used]) => consumedCapacity(input.ReturnConsumedCapacity, name, sum(used)));
@@ -119,7 +119,7 @@ export type WriteFailure = 'TransactionConflict' | 'ConditionalCheckFailed';
 export function obstacle(context: Context, write: Write): WriteFailure | undefined {
   if (write.table.held.has(write.key)) return 'TransactionConflict';
   if (holds(write, write.table.get(write.key))) return undefined;
-  billWrite(context, write.table, { table: writeUnits(write.table.get(write.key)), indexes: {} });
+  billWrite(context, write.table, write.key, { table: writeUnits(write.table.get(write.key)), indexes: {} });
   return 'ConditionalCheckFailed';
 }
 
@@ -134,7 +134,10 @@ export const failureMessages: Readonly<Record<WriteFailure, string>> = {
 };
 
 function perform(context: Context, operation: string, write: Write): { old: Item | undefined; units: Units } {
-  if (context.throttled(write.table.name, operation)) throw throttlingException();
+  if (throttlesWrite(context, write.table, write.key, operation)) {
+    const reason = { reason: 'TableWriteKeyRangeThroughputExceeded', resource: write.table.description.TableArn };
+    throw throttlingException({ throttlingReasons: [reason] });
+  }
   const old = write.table.get(write.key);
   const failure = obstacle(context, write);
   if (failure !== undefined) {
@@ -142,7 +145,7 @@ function perform(context: Context, operation: string, write: Write): { old: Item
     throw new AwsError(`${failure}Exception`, failureMessages[failure], 400, item);
   }
   const units = write.table.write(write.key, old, write.next(old));
-  billWrite(context, write.table, units);
+  billWrite(context, write.table, write.key, units);
   return { old, units };
 }
 
