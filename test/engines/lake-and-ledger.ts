@@ -49,16 +49,26 @@ export function totalsOf(sales: readonly Sale[]): Totals {
 
 const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
 /** Roles of the functions that act on the ledger. */
-const roleNames = { load: 'tillstream-local-ledger-loader', settlement: 'tillstream-local-settlement-loader' };
+const roleNames: Readonly<Record<Part, string>> = {
+  load: 'tillstream-local-ledger-loader',
+  settlement: 'tillstream-local-settlement-loader',
+  reconcile: 'tillstream-local-reconciler',
+  resolve: 'tillstream-local-break-resolver',
+  report: 'tillstream-local-reconciliation-reporter',
+};
 const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:secret:redshift!ledger-admin-abcdef`;
 
 /** The lake as its template describes it, on the local engines, and the ledger behind it if asked for. */
 export interface LakeAndLedger {
   readonly rig: Rig;
   readonly s3: S3Engine;
-  readonly buckets: { readonly lake: string; readonly held: string; readonly manifests: string };
+  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'reports', string>>;
   writer(): Container;
   loader(environment?: Readonly<Record<string, string>>): Container;
+  /** A function of finance's, as the database user of its part. */
+  part(part: Part, environment?: Readonly<Record<string, string>>): Container;
+  /** The warehouse as its administrator finds it. */
+  warehouseUrl(): string;
   /** Runs the deploy step of the ledger's schema. */
   createSchema(): Promise<{ Status: string; Reason?: string }>;
   /** Delivers what Firehose holds. */
@@ -76,7 +86,7 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
   const directory = mkdtempSync(join(tmpdir(), 'tillstream-lake-'));
   const rig = await startRig();
   const s3 = await openS3({ directory: join(directory, 's3') });
-  const buckets = { lake: 'lake', held: 'held', manifests: 'manifests' };
+  const buckets = { lake: 'lake', held: 'held', manifests: 'manifests', reports: 'reports' };
   for (const Bucket of Object.values(buckets)) await s3.call('CreateBucket', { Bucket });
   const glue = await openGlue();
   const firehose = await openFirehose({
@@ -161,6 +171,13 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         LOOK_BACK_DAYS: '34',
         ...environment,
       }),
+    part: (part, environment = {}) =>
+      rig.container(`../lambdas/serve/finance/${part}/handler`, {
+        ...warehouse,
+        WORKGROUP_NAME: `ledger#${part}`,
+        ...environment,
+      }),
+    warehouseUrl: () => redshift!.warehouseUrl(),
     createSchema: () =>
       deployed(
         rig.container('../lambdas/serve/finance/create-schema/handler', {

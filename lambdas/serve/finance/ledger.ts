@@ -14,6 +14,11 @@ export const layoutOf: Readonly<Record<string, string>> = {
   settlement_files: 'DISTSTYLE ALL SORTKEY (last_settled_date)',
   settlement_batches: 'DISTSTYLE ALL SORTKEY (gateway)',
   settlement_lines: 'DISTSTYLE KEY DISTKEY (gateway_reference) COMPOUND SORTKEY (settled_date, gateway, batch)',
+  reconciliation_matches: 'DISTSTYLE KEY DISTKEY (settlement_line_id) COMPOUND SORTKEY (business_date, gateway)',
+  reconciliation_breaks: 'DISTSTYLE KEY DISTKEY (break_id) COMPOUND SORTKEY (business_date, gateway, class)',
+  reconciliation_totals: 'DISTSTYLE ALL SORTKEY (business_date)',
+  reconciliation_runs: 'DISTSTYLE ALL SORTKEY (business_date)',
+  reconciliation_resolutions: 'DISTSTYLE KEY DISTKEY (break_id) SORTKEY (resolved_at)',
 };
 
 /** Columns of the files that the ledger has no use for: free text is not bookkeeping. */

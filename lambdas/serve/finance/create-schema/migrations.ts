@@ -2,6 +2,7 @@ import { rowTables } from '../../../base/domain/sale-rows';
 import { createLedgerTable, withLayout } from '../ledger';
 import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
 import ledgerSql from './ledger.sql';
+import reconciliationSql from './reconciliation.sql';
 import schemaSql from './schema.sql';
 import settlementSql from './settlement.sql';
 
@@ -14,6 +15,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, statements: [...rowTables.map(createLedgerTable), ...statementsOf(ledgerSql).map(withLayout)] },
   { version: 2, statements: statementsOf(settlementSql).map(withLayout) },
+  { version: 3, statements: statementsOf(reconciliationSql).map(withLayout) },
 ];
 
 /** Bears being run again. */

@@ -1,5 +1,5 @@
 /** Whoever acts on the ledger, each as a database user of its own: the functions of this room, by their directory. */
-export type Part = 'load' | 'settlement';
+export type Part = 'load' | 'settlement' | 'reconcile' | 'resolve' | 'report';
 
 type Rights = Readonly<Record<string, readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[]>>;
 
@@ -14,6 +14,24 @@ export const rightsOf: Readonly<Record<Part, Rights>> = {
     settlement_files: ['SELECT', 'INSERT', 'UPDATE'],
     settlement_batches: ['SELECT', 'INSERT'],
     settlement_lines: ['SELECT', 'INSERT'],
+  },
+  reconcile: {
+    sale_tenders: ['SELECT'],
+    settlement_lines: ['SELECT'],
+    reconciliation_matches: ['SELECT', 'INSERT', 'DELETE'],
+    reconciliation_breaks: ['SELECT', 'INSERT', 'DELETE'],
+    reconciliation_totals: ['SELECT', 'INSERT', 'DELETE'],
+    reconciliation_runs: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+    reconciliation_findings: ['SELECT'],
+  },
+  resolve: {
+    reconciliation_breaks: ['SELECT'],
+    reconciliation_resolutions: ['SELECT', 'INSERT'],
+  },
+  report: {
+    reconciliation_totals: ['SELECT'],
+    reconciliation_runs: ['SELECT'],
+    reconciliation_findings: ['SELECT'],
   },
 };
 

@@ -1,0 +1,65 @@
+-- What is compared: the tenders of some business days that a gateway has to settle, and what the gateways say of the same
+-- days. Some days more are looked at on both ends than are reconciled, since a pair may lie on two days.
+
+CREATE TEMP TABLE tenders AS
+SELECT
+  sold.source || '#' || sold.transaction_id || '#' || CAST(sold.tender AS varchar(20)) AS tender_id,
+  sold.source,
+  sold.transaction_id,
+  sold.tender,
+  sold.business_date,
+  LOWER(COALESCE(sold.gateway, 'none')) AS gateway,
+  sold.gateway_reference,
+  sold.occurred_at,
+  sold.currency,
+  sold.signed_amount AS amount,
+  CASE WHEN sold.signed_amount < 0 THEN -1 ELSE 1 END AS direction,
+  sold.card_brand,
+  sold.card_last4,
+  due.due_date,
+  due.missing_from
+FROM finance.sale_tenders AS sold
+LEFT JOIN terms ON terms.gateway = LOWER(COALESCE(sold.gateway, 'none'))
+JOIN due_dates AS due
+  ON due.gateway = COALESCE(terms.gateway, '*') AND due.business_date = sold.business_date
+WHERE sold.business_date BETWEEN :window_from AND :window_to
+  AND sold.signed_amount <> 0
+  AND (sold.gateway IS NOT NULL OR sold.tender_type = 'card');
+
+-- A payout is the way of the money to the bank, not a part of any sale.
+CREATE TEMP TABLE lines AS
+SELECT *
+FROM (
+  SELECT
+    settled.settlement_line_id AS line_id,
+    LOWER(settled.gateway) AS gateway,
+    settled.batch,
+    settled.row_number,
+    settled.kind,
+    settled.gateway_reference,
+    settled.merchant_reference,
+    settled.occurred_at,
+    settled.settled_date,
+    settled.original_currency AS currency,
+    settled.original_gross AS amount,
+    CASE
+      WHEN settled.kind NOT IN ('payment', 'refund') THEN 0
+      WHEN settled.original_gross < 0 THEN -1
+      ELSE 1
+    END AS direction,
+    settled.currency AS settled_currency,
+    settled.fee,
+    settled.net,
+    -- The gateway's day ends at midnight of its own time zone. Without a time it is the day of its settlement.
+    COALESCE(
+      CAST(TIMEZONE(COALESCE(own.time_zone, usual.time_zone), TIMEZONE('UTC', settled.occurred_at)) AS date),
+      settled.settled_date
+    ) AS gateway_day,
+    COALESCE(own.rounding, usual.rounding) AS rounding
+  FROM finance.settlement_lines AS settled
+  LEFT JOIN terms AS own ON own.gateway = LOWER(settled.gateway)
+  JOIN terms AS usual ON usual.gateway = '*'
+  WHERE settled.kind <> 'payout'
+    AND settled.settled_date BETWEEN :window_from AND :settled_to
+) AS dated
+WHERE gateway_day BETWEEN :window_from AND :window_to;
