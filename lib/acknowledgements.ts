@@ -104,7 +104,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       finding: 'AwsSolutions::AwsSolutions-S1',
       at: [
         ...['Refine/Held', 'Badges/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests'],
-        ...['Inventory/Held', 'Lake/Queries/Results'],
+        ...['Inventory/Held', 'Lake/Queries/Results', 'Finance/Reconciliation/Reports'],
       ],
       reason:
         "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",
@@ -120,6 +120,22 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       finding: wildcard('<Manifests6831C0C3.Arn>/manifests/*'),
       at: ['Finance/CopyRole', 'Finance/Load/Role'],
       reason: ownFolder,
+    },
+    {
+      finding: wildcard('<ReconciliationReportsB3F26D55.Arn>/reconciliation/*'),
+      at: ['Finance/Reconciliation/Report/Role'],
+      reason: ownFolder,
+    },
+    {
+      finding: 'AwsSolutions::AwsSolutions-SF1',
+      at: ['Finance/Reconciliation/Daily'],
+      reason:
+        "Step Functions keeps the history of each execution for 90 days under our key; its log deliveries would take permissions on all of the account's",
+    },
+    {
+      finding: 'AwsSolutions::AwsSolutions-SF2',
+      at: ['Finance/Reconciliation/Daily'],
+      reason: 'four steps, one after the other, whose times are in the history: there is nothing to trace',
     },
     ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {
       const role = `Lake/${table === 'sale_lines' ? 'SaleLines' : 'SaleTenders'}/Role`;
@@ -160,7 +176,10 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: wildcard('*'),
-      at: ['Finance/Load/Role', 'Finance/CreateSchema/Role'],
+      at: [
+        ...['Finance/Load/Role', 'Finance/CreateSchema/Role'],
+        ...['Reconcile', 'Report', 'Resolve'].map((name) => `Finance/Reconciliation/${name}/Role`),
+      ],
       reason:
         'statements of the Redshift Data API are no resources, and one is asked after by an id that only its sender knows: listing is not allowed',
     },

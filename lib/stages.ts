@@ -1,4 +1,5 @@
 import type { BadgePolicy } from '../lambdas/base/domain/badge';
+import type { AllGatewayTerms } from '../lambdas/base/domain/gateway-terms';
 import { type SourceName, type SourceTable, sourceTables } from '../lambdas/base/domain/source-tables';
 
 /** Everything in which stages differ, in one place. No other file asks which stage it is. */
@@ -57,6 +58,12 @@ export interface Stage {
     readonly baseCapacityUnits: number;
     readonly maximumCapacityUnits: number;
     readonly loadEveryMinutes: number;
+    /** The hour, UTC, at which the day before is closed and reconciled: after the last till's cut-off. */
+    readonly closeAtHour: number;
+    /** So many business days are reconciled anew every day: until the slowest gateway's grace is over. */
+    readonly openDays: number;
+    /** What each gateway promises, by its name in sales. */
+    readonly gatewayTerms: AllGatewayTerms;
   };
   readonly merchandising: {
     readonly instanceType: string;
@@ -162,6 +169,14 @@ function createdDatabase(database: SourceName, tls: boolean): CreatedDatabase {
   return { ...canonicalNames(database), kind: 'created', minimumCapacityUnits: 0.5, maximumCapacityUnits: 2, tls };
 }
 
+/** T+n as the gateways publish it for cards; an operator's contract may say otherwise. */
+const gatewayTerms: AllGatewayTerms = {
+  '*': { settlementDays: 2, graceDays: 5, timeZone: 'UTC', roundingMinorUnits: 1 },
+  adyen: { settlementDays: 2, graceDays: 5, timeZone: 'UTC', roundingMinorUnits: 1 },
+  stripe: { settlementDays: 3, graceDays: 5, timeZone: 'UTC', roundingMinorUnits: 1 },
+  braintree: { settlementDays: 2, graceDays: 5, timeZone: 'UTC', roundingMinorUnits: 1 },
+};
+
 const badgePolicy: BadgePolicy = { version: '1', maximumAgeSeconds: 300, safetyStock: 0, capacityShare: 1 };
 
 /** What the laptop runs. Nothing is too old, so that any history can be replayed. */
@@ -178,7 +193,14 @@ const local: Stage = {
   lake: { bufferSeconds: 60, bufferMebibytes: 64, gigabytesPerQuery: 100 },
   databases: { inventory: createdDatabase('inventory', false), orders: createdDatabase('orders', false) },
   replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 1, createServiceRoles: true },
-  finance: { baseCapacityUnits: 8, maximumCapacityUnits: 8, loadEveryMinutes: 60 },
+  finance: {
+    baseCapacityUnits: 8,
+    maximumCapacityUnits: 8,
+    loadEveryMinutes: 60,
+    closeAtHour: 5,
+    openDays: 14,
+    gatewayTerms,
+  },
   merchandising: {
     instanceType: 'db.influx.medium',
     storageGibibytes: 20,
@@ -225,7 +247,14 @@ const prod: Stage = {
     orders: { ...canonicalNames('orders'), kind: 'existing', connection: 'asked-at-deploy' },
   },
   replication: { minimumCapacityUnits: 2, maximumCapacityUnits: 8, createServiceRoles: true },
-  finance: { baseCapacityUnits: 8, maximumCapacityUnits: 64, loadEveryMinutes: 60 },
+  finance: {
+    baseCapacityUnits: 8,
+    maximumCapacityUnits: 64,
+    loadEveryMinutes: 60,
+    closeAtHour: 5,
+    openDays: 14,
+    gatewayTerms,
+  },
   merchandising: {
     instanceType: 'db.influx.large',
     storageGibibytes: 100,

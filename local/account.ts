@@ -19,6 +19,7 @@ import { type PostgresServer, startPostgres } from './engines/postgres';
 import { openRedshift, type Redshift } from './engines/redshift';
 import { openS3, type S3Engine } from './engines/s3';
 import { openSecretsManager } from './engines/secrets-manager';
+import { openStepFunctions, type StepFunctionsEngine } from './engines/step-functions';
 import { FunctionHost, type Invocation } from './lambda/function-host';
 import { Roles } from './roles';
 
@@ -54,9 +55,12 @@ export interface LocalSourceDatabase {
 
 export interface LocalSchedule {
   readonly name: string;
-  readonly functionName: string;
+  /** A function or a state machine. */
+  readonly target: { readonly functionName: string } | { readonly stateMachineArn: string };
   readonly roleName: string;
-  readonly input: unknown;
+  /** JSON text. */
+  readonly input: string;
+  /** How often it runs; a day and more: at a time of day. */
   readonly everyMinutes: number;
 }
 
@@ -77,6 +81,7 @@ export interface LocalAccount {
     readonly redshiftServerless: Engine;
     readonly influxdb: InfluxDb;
     readonly dms: DmsEngine;
+    readonly stepFunctions: StepFunctionsEngine;
   };
   /** Behind Redshift and the source databases. */
   readonly postgres: PostgresServer;
@@ -221,7 +226,21 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       door.call(roleSession(nameOf(roleArn), 'dms'), service, operation, input),
     log,
   });
-  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms]) door.addEngine(engine);
+  const stepFunctions = openStepFunctions({
+    invoke: (roleArn, FunctionName, Payload) =>
+      door.call(roleSession(nameOf(roleArn), 'states'), 'lambda', 'Invoke', {
+        FunctionName: nameOf(FunctionName),
+        Payload,
+      }),
+    onEnded: (StateMachineArn, status) => {
+      const metric = { SUCCEEDED: 'ExecutionsSucceeded', FAILED: 'ExecutionsFailed', TIMED_OUT: 'ExecutionsTimedOut' };
+      alarms.record('AWS/States', metric[status], { StateMachineArn }, 1);
+    },
+    // A person waits for what is tried again.
+    millisecondsPerSecond: 10,
+  });
+  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms, stepFunctions])
+    door.addEngine(engine);
 
   return {
     directory,
@@ -239,6 +258,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       redshiftServerless: redshift.serverless,
       influxdb,
       dms,
+      stepFunctions,
     },
     postgres,
     sourceDatabases: new Map(),
@@ -293,6 +313,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     async close() {
       await dms.close();
       await functionHost.close();
+      await stepFunctions.close();
       await door.close();
       await outcomes.close();
       await athena.close();

@@ -9,6 +9,7 @@ import { localAccount, localRegion } from './engines/engine';
 import { type EventSourceMapping, startEventSourceMapping } from './lambda/event-source-mapping';
 import { sourceOf } from './lambda/mapping-properties';
 import { models } from './resources/models';
+import { inputAt } from './resources/schedule';
 import { openStateFolder, type StateFolder } from './state-folder';
 import { synthesizeLocalStage } from './synthesize';
 import { provision } from './template/provisioner';
@@ -42,6 +43,8 @@ export class Run {
   readonly #minutes: NodeJS.Timeout[] = [];
   #unsettled = false;
   readonly #failedSchedules = new Map<string, string>();
+  /** What had been delivered when the day was last closed. */
+  #closedAt = '';
 
   private constructor(
     readonly account: LocalAccount,
@@ -149,7 +152,7 @@ export class Run {
         const isSettled = !this.#unsettled;
         await this.account.engines.dms.settle();
         // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
-        if (isSettled && this.#idle()) return;
+        if (isSettled && this.#idle() && (await this.#closeDay())) return;
       }
       const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
       if (now !== progress) {
@@ -178,7 +181,7 @@ export class Run {
       this.#unsettled = false;
       const { engines, schedules } = this.account;
       if (!(await this.#attempt('flush', () => engines.firehose.flush()))) this.#unsettled = true;
-      for (const schedule of schedules.filter(({ everyMinutes }) => everyMinutes > 1))
+      for (const schedule of schedules.filter((each) => each.everyMinutes > 1 && !isDaily(each)))
         if (!(await this.#runSchedule(schedule))) this.#unsettled = true;
       if (this.#unsettled && this.#closing === undefined) await delay(200);
     });
@@ -207,12 +210,35 @@ export class Run {
     }
   }
 
-  #runSchedule({ name, functionName, roleName, input }: LocalSchedule): Promise<boolean> {
+  /** Runs what runs once a day, when everything is in the stores: once, unless more has come since. Whether it went well. */
+  async #closeDay(): Promise<boolean> {
+    const delivered = JSON.stringify(this.mappings.map(({ mapping }) => mapping.state().delivered));
+    if (delivered === this.#closedAt) return true;
+    let isClosed = true;
+    for (const schedule of this.account.schedules.filter(isDaily))
+      if (!(await this.#runSchedule(schedule))) isClosed = false;
+    if (isClosed) this.#closedAt = delivered;
+    else if (this.#closing === undefined) await delay(200);
+    return isClosed;
+  }
+
+  #runSchedule(schedule: LocalSchedule): Promise<boolean> {
+    const { name, target, roleName } = schedule;
     return this.#attempt(name, async () => {
-      const call = { FunctionName: functionName, Payload: input };
+      const { door, engines } = this.account;
       const principal = roleSession(roleName, 'schedule');
-      const { payload, functionError } = await this.account.door.call(principal, 'lambda', 'Invoke', call);
-      if (functionError !== undefined) throw new Error(payload);
+      const input = inputAt(schedule, new Date());
+      if ('functionName' in target) {
+        const call = { FunctionName: target.functionName, Payload: JSON.parse(input) };
+        const { payload, functionError } = await door.call(principal, 'lambda', 'Invoke', call);
+        if (functionError !== undefined) throw new Error(payload);
+        return;
+      }
+      // The schedule's part ends with the start; how the execution ends is what a person wants to know.
+      const { executionArn } = await door.call(principal, 'states', 'StartExecution', { ...target, input });
+      await engines.stepFunctions.settle(executionArn);
+      const { status, cause } = await engines.stepFunctions.call('DescribeExecution', { executionArn });
+      if (status !== 'SUCCEEDED') throw new Error(cause);
     });
   }
 
@@ -277,6 +303,8 @@ export class Run {
     }, 250);
   }
 }
+
+const isDaily = ({ everyMinutes }: LocalSchedule): boolean => everyMinutes >= 1_440;
 
 async function startMappings(account: LocalAccount): Promise<readonly RunningMapping[]> {
   const { door, engines, functions, directory } = account;

@@ -1,7 +1,7 @@
 import { Aws, CustomResource, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { type CfnRole, CompositePrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CompositePrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { CfnNamespace, CfnWorkgroup } from 'aws-cdk-lib/aws-redshiftserverless';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -15,6 +15,8 @@ import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
 import type { LakeStack } from './lake-stack';
+import { Reconciliation } from './reconciliation';
+import { actsOnWarehouse, asksWarehouse } from './warehouse-access';
 
 export interface FinanceStackProps extends StackProps {
   readonly stage: Stage;
@@ -23,7 +25,7 @@ export interface FinanceStackProps extends StackProps {
 }
 
 /** The newest version in lambdas/serve/finance/create-schema/migrations.ts: a deploy that changes it runs the step. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 const databaseName = 'tillstream';
 const adminUsername = 'ledger_admin';
 const impact = 'the ledger lacks sales that the lake has';
@@ -76,12 +78,16 @@ export class FinanceStack extends Stack {
       .allow(['s3:ListBucket'], [lake.bucket.bucketArn], {
         StringEquals: { 's3:prefix': rowTables.map((table) => `${table.name}/${partitionColumn}=`) },
       })
-      .holdsIn(manifests, 'manifests', 'MANIFEST_BUCKET_NAME')
-      .allow(['redshift-serverless:GetCredentials'], [workgroup.attrWorkgroupWorkgroupArn]);
-    asksWarehouse(load, workgroup);
-    // A role's name is its database user's, and Redshift folds those to lower case: so it is lower case to begin with.
-    const roleNames = { load: `${name}-ledger-loader`, settlement: `${name}-settlement-loader` };
-    (load.role.node.defaultChild as CfnRole).roleName = roleNames.load;
+      .holdsIn(manifests, 'manifests', 'MANIFEST_BUCKET_NAME');
+    const roleNames = {
+      load: `${name}-ledger-loader`,
+      settlement: `${name}-settlement-loader`,
+      reconcile: `${name}-reconciler`,
+      resolve: `${name}-break-resolver`,
+      report: `${name}-reconciliation-reporter`,
+    };
+    const warehouse = { workgroup, databaseName };
+    actsOnWarehouse(load, warehouse, roleNames.load);
     const ledgerUsers = Object.fromEntries(
       Object.entries(roleNames).map(([part, roleName]) => [part, `IAMR:${roleName}`]),
     );
@@ -105,7 +111,7 @@ export class FinanceStack extends Stack {
         ],
       )
       .usesKeyThrough('secretsmanager', key, ['kms:Decrypt']);
-    asksWarehouse(createSchema, workgroup);
+    asksWarehouse(createSchema, warehouse);
     const schema = new CustomResource(this, 'Schema', {
       resourceType: 'Custom::LedgerSchema',
       serviceToken: createSchema.function.functionArn,
@@ -115,7 +121,17 @@ export class FinanceStack extends Stack {
 
     this.schedule(stage, load).node.addDependency(schema);
 
+    const reconciliation = new Reconciliation(this, 'Reconciliation', {
+      stage,
+      key,
+      warehouse,
+      roleNames,
+      before: [{ name: 'Load', runs: load }],
+      after: [schema],
+    });
+
     this.signals = [
+      ...reconciliation.signals,
       {
         name: 'LedgerLoadFailed',
         metric: businessMetric(load, 'LoadFailed'),
@@ -227,15 +243,4 @@ export class FinanceStack extends Stack {
     schedule.node.addDependency(role);
     return schedule;
   }
-}
-
-/** Runs SQL on the workgroup. Statements have no ARN, so asking for their outcome has no resource. */
-function asksWarehouse(fn: NodeFunction, workgroup: CfnWorkgroup): void {
-  fn.allow(
-    ['redshift-data:ExecuteStatement', 'redshift-data:BatchExecuteStatement'],
-    [workgroup.attrWorkgroupWorkgroupArn],
-  )
-    .allow(['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'], ['*'])
-    .environment('WORKGROUP_NAME', workgroup.workgroupName)
-    .environment('DATABASE_NAME', databaseName);
 }

@@ -118,6 +118,24 @@ const dmsPermissions: PermissionRules = {
   DescribeReplications: () => [{ action: 'dms:DescribeReplications', resource: '*' }],
 };
 
+const statesPermissions: PermissionRules = {
+  // The input is kept encrypted; whoever brings it must be able to encrypt it.
+  StartExecution: ({ stateMachineArn }, lookup) => [
+    { action: 'states:StartExecution', resource: stateMachineArn },
+    ...keyUse('kms:GenerateDataKey', 'states', stateMachineArn, lookup),
+  ],
+  DescribeExecution: ({ executionArn }, lookup) => [
+    { action: 'states:DescribeExecution', resource: executionArn },
+    ...keyUse(
+      'kms:Decrypt',
+      'states',
+      executionArn.replace(':execution:', ':stateMachine:').replace(/:[^:]+$/, ''),
+      lookup,
+    ),
+  ],
+  ListExecutions: ({ stateMachineArn }) => [{ action: 'states:ListExecutions', resource: stateMachineArn }],
+};
+
 const lambdaPermissions: PermissionRules = {
   Invoke: ({ FunctionName }) => [
     { action: 'lambda:InvokeFunction', resource: arn('lambda', 'function:', FunctionName) },
@@ -141,6 +159,7 @@ const services: ReadonlyMap<string, PermissionRules> = new Map([
   ['glue', gluePermissions],
   ['athena', athenaPermissions],
   ['dms', dmsPermissions],
+  ['states', statesPermissions],
   ['lambda', lambdaPermissions],
   ['execute-api', apiPermissions],
 ]);

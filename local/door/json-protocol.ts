@@ -15,6 +15,7 @@ const targets = new Map([
   ['AWSGlue', 'glue'],
   ['AmazonAthena', 'athena'],
   ['AmazonDMSv20160101', 'dms'],
+  ['AWSStepFunctions', 'states'],
 ]);
 
 /** The service and the operation that a request of an AWS JSON service is for. */

@@ -17,6 +17,7 @@ import * as s3 from './s3';
 import { schedule } from './schedule';
 import * as secretsManager from './secrets-manager';
 import * as sns from './sns';
+import * as stepFunctions from './step-functions';
 
 /** Every resource type that the local run knows. Another one in the template is an error. */
 export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
@@ -60,6 +61,7 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::Scheduler::Schedule': schedule,
   'AWS::SecretsManager::Secret': secretsManager.secret,
   'AWS::SecretsManager::SecretTargetAttachment': rds.secretAttachment,
+  'AWS::StepFunctions::StateMachine': stepFunctions.stateMachine,
   'AWS::Timestream::InfluxDBInstance': analytics.influxDbInstance,
   'Custom::*': custom,
   ...networkModels,

@@ -1,9 +1,10 @@
-import type { LocalAccount } from '../account';
+import type { LocalAccount, LocalSchedule } from '../account';
 import type { ResourceModel } from '../template/resource-model';
 
 /**
- * A schedule runs its function whenever the run is idle or draining; intervals are not imitated, except of those that run
- * every minute, which are about time itself: heartbeats and watches.
+ * A schedule runs its function, or starts its state machine, whenever the run is idle or draining; intervals are not
+ * imitated, except of those that run every minute, which are about time itself: heartbeats and watches. One that runs once
+ * a day is about the day's end, and the nearest to that is a run that drains: it does not run before.
  */
 export const schedule: ResourceModel<LocalAccount> = {
   uses: ['Name', 'ScheduleExpression', 'Target.Arn', 'Target.Input', 'Target.RoleArn', 'State'],
@@ -16,23 +17,38 @@ export const schedule: ResourceModel<LocalAccount> = {
     GroupName: 'names are unique anyway',
   },
   create({ properties, generatedName }, { schedules }) {
-    const functionName = /function:([^:]+)/.exec(properties.Target.Arn)?.[1];
-    if (functionName === undefined)
-      throw new Error(`${generatedName}: only functions can be scheduled locally: ${properties.Target.Arn}`);
     if (properties.State !== 'DISABLED')
       schedules.push({
         name: properties.Name ?? generatedName,
-        functionName,
+        target: targetOf(generatedName, properties.Target.Arn),
         roleName: String(properties.Target.RoleArn).split('/').pop()!,
-        input: JSON.parse(properties.Target.Input ?? '{}'),
+        input: properties.Target.Input ?? '{}',
         everyMinutes: minutesOf(properties.ScheduleExpression),
       });
     return { ref: properties.Name ?? generatedName, attributes: { Arn: generatedName } };
   },
 };
 
+/** What the schedule's own words in an input stand for. */
+export function inputAt({ input }: LocalSchedule, scheduledTime: Date): string {
+  const text = input.replaceAll('<aws.scheduler.scheduled-time>', `${scheduledTime.toISOString().slice(0, 19)}Z`);
+  const unknown = /<aws\.scheduler\.[\w-]+>/.exec(text)?.[0];
+  if (unknown !== undefined) throw new Error(`${unknown} in a schedule's input is not modelled locally`);
+  return text;
+}
+
+function targetOf(name: string, arn: string): LocalSchedule['target'] {
+  const functionName = /^arn:aws:lambda:.*:function:([^:]+)/.exec(arn)?.[1];
+  if (functionName !== undefined) return { functionName };
+  if (/^arn:aws:states:.*:stateMachine:/.test(arn)) return { stateMachineArn: arn };
+  throw new Error(`${name}: only functions and state machines can be scheduled locally: ${arn}`);
+}
+
 function minutesOf(expression: string): number {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
-  if (count === undefined) throw new Error(`schedule '${expression}' is not modelled locally: only rate(...) is`);
-  return Number(count) * { minute: 1, hour: 60, day: 1_440 }[unit as 'minute' | 'hour' | 'day'];
+  if (count !== undefined)
+    return Number(count) * { minute: 1, hour: 60, day: 1_440 }[unit as 'minute' | 'hour' | 'day'];
+  // Minute and hour, and every day.
+  if (/^cron\(\d{1,2} \d{1,2} (\* \* \?|\? \* \*) \*\)$/.test(expression)) return 1_440;
+  throw new Error(`schedule '${expression}' is not modelled locally: only rate(...) is, and cron(m h * * ? *)`);
 }

@@ -8,6 +8,7 @@
  *   skipped: BUCKET and FIREHOSE_ROLE_ARN (a role of Firehose's for that bucket); NAMESPACE, WORKGROUP, DATABASE,
  *   ADMIN_SECRET_ARN and COPY_ROLE_ARN (a role of the namespace's for BUCKET); ATHENA_DATABASE and ATHENA_WORKGROUP (enforced,
  *   with results in BUCKET under `results/`); FUNCTION (behaving-function.cjs, deployed);
+ *   FUNCTION_ARN and STATES_ROLE_ARN (the same function, and a role of Step Functions' that may invoke it);
  *   API_URL (an API's stage as execute-api.test.ts describes it); REPLICATION_ARN (the configuration of a replication of
  *   DMS Serverless that never ran).
  */

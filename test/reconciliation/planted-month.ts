@@ -196,13 +196,10 @@ function plantOn(random: Random, name: BreakClass, sale: Sale, number: number, p
       found(on);
       break;
     case 'missing-in-ledger':
-      if (line.kind === 'refund') {
-        // A refund without its return would be another class.
-        Object.assign(line, { kind: 'payment', ...amountOf(-line.gross) });
-        for (const other of lines.slice(1)) Object.assign(other, { kind: 'payment', gross: -other.gross, original_gross: -other.original_gross });
-      }
-      tenders.length = 0;
-      for (const { settlement_line_id } of lines) found(settlement_line_id);
+      // A refund without its return would be another class.
+      if (line.kind === 'refund') Object.assign(line, { kind: 'payment', ...amountOf(-line.gross) });
+      tenders.shift();
+      found(line.settlement_line_id);
       break;
     case 'amount': {
       identify(tender, line);
@@ -234,7 +231,9 @@ function plantOn(random: Random, name: BreakClass, sale: Sale, number: number, p
       identify(tender, line);
       const back = -Math.abs(line.gross);
       const kind = way === 0 ? 'refund' : 'chargeback';
-      lines.push(extra({ kind, gateway_reference: `BACK${number}`, merchant_reference: `B${number}`, ...amountOf(back) }));
+      lines.push(
+        extra({ kind, gateway_reference: `BACK${number}`, merchant_reference: `B${number}`, ...amountOf(back) }),
+      );
       found(`planted-${number}`);
       break;
     }
@@ -244,13 +243,27 @@ function plantOn(random: Random, name: BreakClass, sale: Sale, number: number, p
         Object.assign(line, amountOf(line.gross - line.fee));
         found(on);
       } else {
-        lines.push(extra({ kind: 'fee', gateway_reference: null, merchant_reference: null, gross: -90, original_gross: -90, fee: 0, net: -90 }));
+        lines.push(
+          extra({
+            kind: 'fee',
+            gateway_reference: null,
+            merchant_reference: null,
+            gross: -90,
+            original_gross: -90,
+            fee: 0,
+            net: -90,
+          }),
+        );
         found(`planted-${number}`);
       }
       break;
     case 'timing': {
       identify(tender, line);
-      if (way === 0) Object.assign(line, { occurred_at: `${addDays(tender.business_date, 3)}T12:00:00Z`, settled_date: addDays(line.settled_date, 5) });
+      if (way === 0)
+        Object.assign(line, {
+          occurred_at: `${addDays(tender.business_date, 3)}T12:00:00Z`,
+          settled_date: addDays(line.settled_date, 5),
+        });
       else line.settled_date = addDays(line.settled_date, 4 + random.whole(4));
       found(on);
       break;

@@ -40,16 +40,17 @@ test('it holds what it is made of, and nothing else', () => {
 
   expect(counts).toEqual({
     'AWS::EC2::SecurityGroup': 1,
-    'AWS::IAM::Policy': 4,
-    'AWS::IAM::Role': 4,
+    'AWS::IAM::Policy': 9,
+    'AWS::IAM::Role': 9,
     'AWS::KMS::Key': 1,
-    'AWS::Lambda::Function': 2,
-    'AWS::Logs::LogGroup': 2,
+    'AWS::Lambda::Function': 5,
+    'AWS::Logs::LogGroup': 5,
     'AWS::RedshiftServerless::Namespace': 1,
     'AWS::RedshiftServerless::Workgroup': 1,
-    'AWS::S3::Bucket': 1,
-    'AWS::S3::BucketPolicy': 1,
-    'AWS::Scheduler::Schedule': 1,
+    'AWS::S3::Bucket': 2,
+    'AWS::S3::BucketPolicy': 2,
+    'AWS::Scheduler::Schedule': 2,
+    'AWS::StepFunctions::StateMachine': 1,
     'Custom::LedgerSchema': 1,
   });
 });
@@ -125,10 +126,9 @@ test('the only wildcard is for asking how a statement ended', () => {
     .filter(({ Resource }) => Resource === '*')
     .map(({ Action }) => Action);
 
-  expect(wild).toEqual([
-    ['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'],
-    ['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'],
-  ]);
+  expect(wild.length).toBeGreaterThan(4);
+  for (const actions of wild)
+    expect(actions).toEqual(['redshift-data:DescribeStatement', 'redshift-data:GetStatementResult']);
 });
 
 test('the functions are given what they ask for', () => {
@@ -145,4 +145,49 @@ test('the functions are given what they ask for', () => {
     'MANIFEST_BUCKET_NAME',
     'WORKGROUP_NAME',
   ]);
+});
+
+describe('the daily workflow', () => {
+  const machine = (): any =>
+    Object.values<any>(template.findResources('AWS::StepFunctions::StateMachine'))[0].Properties;
+  const definition = () =>
+    JSON.parse(
+      machine()
+        .DefinitionString['Fn::Join'][1].map((part: unknown) => (typeof part === 'string' ? part : 'arn'))
+        .join(''),
+    );
+
+  test('loads, reconciles and reports, and whatever fails fails the execution', () => {
+    const { StartAt, States } = definition();
+    const order: string[] = [];
+    for (let name = StartAt; States[name].Type === 'Task'; name = States[name].Next) order.push(name);
+
+    expect(order[0]).toBe('Load');
+    expect(order.slice(-2)).toEqual(['Reconcile', 'Report']);
+    for (const name of order) {
+      expect(States[name].Catch).toEqual([{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'Failed' }]);
+      for (const retrier of States[name].Retry) expect(retrier.MaxAttempts).toBeLessThanOrEqual(6);
+    }
+    expect(States.Failed).toEqual({ Type: 'Fail', ErrorPath: '$.failure.Error', CausePath: '$.failure.Cause' });
+  });
+
+  test('may invoke its steps and nothing else, and keeps its history under our key', () => {
+    const statements = policyOf('ReconciliationDailyRole');
+
+    expect(statements.map(({ Action }) => Action)).toEqual([
+      'lambda:InvokeFunction',
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
+    ]);
+    expect(statements[0].Resource).toHaveLength(
+      Object.values<any>(definition().States).filter(({ Type }) => Type === 'Task').length,
+    );
+    expect(machine().EncryptionConfiguration).toMatchObject({ Type: 'CUSTOMER_MANAGED_KMS_KEY' });
+  });
+
+  test('starts every day, and is told when', () => {
+    template.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(0 5 * * ? *)',
+      Target: Match.objectLike({ Input: '{"scheduledTime":"<aws.scheduler.scheduled-time>"}' }),
+    });
+  });
 });

@@ -28,11 +28,3 @@ export function addWeekdays(day: Day, weekdays: number): Day {
 function isWeekend(day: Day): boolean {
   return [0, 6].includes(new Date(`${day}T00:00:00Z`).getUTCDay());
 }
-
-/** Throws unless it is the text of a day that the calendar has. */
-export function asDay(field: string, value: unknown): Day {
-  const isDay = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value));
-  if (!isDay || new Date(value).toISOString().slice(0, 10) !== value)
-    throw new Error(`${field} is ${JSON.stringify(value)}: use a date as yyyy-MM-dd`);
-  return value;
-}

@@ -1,4 +1,9 @@
-import { addDays, asDay, type Day } from './business-day';
+import { addDays, type Day } from './business-day';
+
+/** What was asked for wrongly: no retry mends it. The workflow knows it by its name. */
+export class InvalidInput extends Error {
+  override readonly name = 'InvalidInput';
+}
 
 /** What every step of the daily workflow is given. */
 export interface WorkflowInput {
@@ -22,10 +27,10 @@ const known = ['businessDate', 'days', 'asOf', 'scheduledTime'];
 export function workflowInput(event: unknown, openDays: number): WorkflowInput {
   const { input, executionName, startedAt } = (event ?? {}) as Record<string, unknown>;
   if (typeof executionName !== 'string' || !/^[\w-]{1,80}$/.test(executionName))
-    throw new Error(`executionName is ${JSON.stringify(executionName)}: use 1 to 80 letters, digits, _ and -`);
+    throw new InvalidInput(`executionName is ${JSON.stringify(executionName)}: use 1 to 80 letters, digits, _ and -`);
   const asked = (input ?? {}) as Record<string, unknown>;
   const stranger = Object.keys(asked).find((name) => !known.includes(name));
-  if (stranger !== undefined) throw new Error(`${stranger} is unknown: use ${known.join(', ')}`);
+  if (stranger !== undefined) throw new InvalidInput(`${stranger} is unknown: use ${known.join(', ')}`);
   const started = asTime('startedAt', startedAt);
   const businessDate =
     asked.businessDate === undefined
@@ -33,7 +38,7 @@ export function workflowInput(event: unknown, openDays: number): WorkflowInput {
       : asDay('businessDate', asked.businessDate);
   const days = asked.days ?? (asked.businessDate === undefined ? openDays : 1);
   if (!Number.isInteger(days) || (days as number) < 1 || (days as number) > most)
-    throw new Error(`days is ${JSON.stringify(days)}: use a whole number from 1 to ${most}`);
+    throw new InvalidInput(`days is ${JSON.stringify(days)}: use a whole number from 1 to ${most}`);
   const asOf = asked.asOf === undefined ? started : asDay('asOf', asked.asOf);
   return { runId: executionName, businessDate, days: days as number, asOf };
 }
@@ -42,6 +47,14 @@ export function workflowInput(event: unknown, openDays: number): WorkflowInput {
 function asTime(field: string, value: unknown): Day {
   const time = typeof value === 'string' ? new Date(value) : undefined;
   if (time === undefined || Number.isNaN(time.getTime()))
-    throw new Error(`${field} is ${JSON.stringify(value)}: use a time as yyyy-MM-ddThh:mm:ssZ`);
+    throw new InvalidInput(`${field} is ${JSON.stringify(value)}: use a time as yyyy-MM-ddThh:mm:ssZ`);
   return time.toISOString().slice(0, 10);
+}
+
+/** The text of a day that the calendar has. */
+function asDay(field: string, value: unknown): Day {
+  const isDay = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value));
+  if (!isDay || new Date(value).toISOString().slice(0, 10) !== value)
+    throw new InvalidInput(`${field} is ${JSON.stringify(value)}: use a date as yyyy-MM-dd`);
+  return value;
 }

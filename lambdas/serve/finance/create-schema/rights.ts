@@ -26,7 +26,7 @@ export const rightsOf: Readonly<Record<Part, Rights>> = {
   },
   resolve: {
     reconciliation_breaks: ['SELECT'],
-    reconciliation_resolutions: ['SELECT', 'INSERT'],
+    reconciliation_resolutions: ['SELECT', 'INSERT', 'UPDATE'],
   },
   report: {
     reconciliation_totals: ['SELECT'],

@@ -3,7 +3,7 @@ import { redshiftDataClient } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
 import { countMetrics, log } from '../../../base/runtime/log';
 import { dateLiteral } from '../bound-sql';
-import { addDays } from '../business-day';
+import { addDays, daysBetween } from '../business-day';
 import { gatewayTermsOf } from '../gateway-terms';
 import { warehouse } from '../warehouse';
 import { workflowInput } from '../workflow-input';
@@ -42,7 +42,8 @@ export async function handler(event: unknown, context: Context): Promise<Reconci
     UnresolvedBreaks: outcome.unresolvedBreaks,
     UnexplainedMinorUnits: outcome.unexplainedMinorUnits,
     ExplainedPercent: outcome.explainedPercent,
-    Reconciled: 1,
+    // Yesterday is not behind.
+    DaysBehind: Math.max(0, daysBetween(input.businessDate, input.asOf).length - 2),
   });
   log.info('reconciled', { run: input.runId, from, to: input.businessDate, asOf: input.asOf, breaks: outcome.breaks });
   return outcome;

@@ -18,7 +18,7 @@ CROSS JOIN (
   FROM finance.reconciliation_totals AS totals
   LEFT JOIN (
     SELECT business_date, gateway, currency, SUM(difference) AS difference
-    FROM finance.reconciliation_breaks
+    FROM finance.reconciliation_findings
     WHERE class = 'unexplained'
     GROUP BY business_date, gateway, currency
   ) AS named

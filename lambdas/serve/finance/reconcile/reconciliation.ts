@@ -48,7 +48,11 @@ export function reconciliationStatements(
     'LOCK TABLE finance.reconciliation_runs',
     termsTable(terms),
     dueDatesTable(terms, daysBetween(window.from, window.to)),
-    constants('run_dates', ['business_date'], daysBetween(from, businessDate).map((day) => [dateLiteral(day)])),
+    constants(
+      'run_dates',
+      ['business_date'],
+      daysBetween(from, businessDate).map((day) => [dateLiteral(day)]),
+    ),
     ...[scopeSql, matchSql, classifySql, recordSql]
       .flatMap(statementsOf)
       .map((statement) => withDistribution(boundSql(statement, values))),

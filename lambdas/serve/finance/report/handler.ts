@@ -1,0 +1,70 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { Context } from 'aws-lambda';
+import { redshiftDataClient, s3Client } from '../../../base/runtime/clients';
+import { requireEnv } from '../../../base/runtime/env';
+import { log } from '../../../base/runtime/log';
+import { boundSql, dateLiteral } from '../bound-sql';
+import { addDays } from '../business-day';
+import { outcomeOf, outcomeQuery } from '../reconcile/outcome';
+import { statementsOf, warehouse } from '../warehouse';
+import { workflowInput } from '../workflow-input';
+import classesSql from './classes.sql';
+import daysSql from './days.sql';
+import { csvOf, findingOf } from './findings';
+import findingsSql from './findings.sql';
+import { reportPage } from './report-page';
+import totalsSql from './totals.sql';
+
+const workgroupName = requireEnv('WORKGROUP_NAME');
+const database = requireEnv('DATABASE_NAME');
+const bucket = requireEnv('REPORT_BUCKET_NAME');
+const openDays = Number(requireEnv('OPEN_DAYS'));
+const redshiftData = redshiftDataClient();
+const s3 = s3Client();
+
+export interface ReportOutcome {
+  readonly page: string;
+  readonly csv: string;
+}
+
+/**
+ * Writes how business days stand: a page for people, and every break with its evidence as CSV.
+ *
+ * On repeat: the same days have the same keys, and the bucket keeps the versions. Late data, resolutions: the next report
+ * shows them. On failure, wherever: trying again writes both; the page comes last, so that what it refers to is there.
+ */
+export async function handler(event: unknown, context: Context): Promise<ReportOutcome> {
+  const { businessDate: to, days } = workflowInput(event, openDays);
+  const from = addDays(to, 1 - days);
+  const ledger = warehouse(redshiftData, {
+    workgroupName,
+    database,
+    remainingMs: () => context.getRemainingTimeInMillis(),
+  });
+  const period = { from_date: dateLiteral(from), to_date: dateLiteral(to) };
+  const ask = (sql: string) => ledger.rows(boundSql(statementsOf(sql)[0]!, period));
+  const findings = (await ask(findingsSql)).map(findingOf);
+  const { unexplainedMinorUnits, explainedPercent } = outcomeOf(await ledger.rows(outcomeQuery(period)));
+  const page = reportPage({
+    from,
+    to,
+    writtenAt: new Date(),
+    days: await ask(daysSql),
+    totals: await ask(totalsSql),
+    classes: await ask(classesSql),
+    findings,
+    unexplained: unexplainedMinorUnits > 0,
+    explainedPercent,
+  });
+
+  const folder = `reconciliation/${from === to ? to : `${from}_${to}`}`;
+  const outcome = { csv: `${folder}/breaks.csv`, page: `${folder}/report.html` };
+  await put(outcome.csv, 'text/csv; charset=utf-8', csvOf(findings));
+  await put(outcome.page, 'text/html; charset=utf-8', page);
+  log.info('reported', { from, to, breaks: findings.length });
+  return outcome;
+}
+
+async function put(key: string, type: string, body: string): Promise<void> {
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, ContentType: type, Body: body }));
+}
