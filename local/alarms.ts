@@ -79,6 +79,7 @@ function parsed(line: string): any {
 const statistics: Readonly<Record<string, (values: readonly number[]) => number>> = {
   Sum: (values) => values.reduce((sum, value) => sum + value, 0),
   Maximum: (values) => values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+  Minimum: (values) => values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY),
   Average: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
 };
 
