@@ -16,7 +16,11 @@ const shared = { bundle: true, platform: 'node', target: 'node20', format: 'cjs'
 await Promise.all([
   build({
     ...shared,
-    entryPoints: [...benches.map((name) => `bench/${name}.ts`), 'bench/base/account-process.ts'],
+    entryPoints: [
+      ...benches.map((name) => `bench/${name}.ts`),
+      'bench/base/account-process.ts',
+      'bench/base/time-series-process.ts',
+    ],
     outbase: 'bench',
     outdir: 'build/bench',
     packages: 'external',

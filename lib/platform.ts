@@ -64,6 +64,8 @@ export function createPlatform(app: App, stage: Stage) {
     functions,
     sales,
   });
+  // API Gateway writes access logs by the account's role, which that stack sets.
+  merchandising.addStackDependency(cardholder);
   const lake = new LakeStack(app, 'Lake', { ...properties('Lake', 'sales as Parquet, full history'), sales });
   const finance = new FinanceStack(app, 'Finance', {
     ...properties('Finance', 'sales as a ledger in Redshift'),

@@ -72,6 +72,9 @@ export interface Stage {
     /** Days that points are kept; 0: for ever. */
     readonly salesRetentionDays: number;
     readonly itemsRetentionDays: number;
+    /** Of the API for merchants; a dashboard asks seven questions a minute. */
+    readonly requestsPerSecond: number;
+    readonly burst: number;
   };
   readonly badges: {
     readonly requestsPerSecond: number;
@@ -207,6 +210,8 @@ const local: Stage = {
     multipleZones: false,
     salesRetentionDays: 0,
     itemsRetentionDays: 0,
+    requestsPerSecond: 50,
+    burst: 100,
   },
   badges: { requestsPerSecond: 2_000, burst: 2_000, policy: badgePolicy },
 };
@@ -261,6 +266,8 @@ const prod: Stage = {
     multipleZones: true,
     salesRetentionDays: 400,
     itemsRetentionDays: 35,
+    requestsPerSecond: 50,
+    burst: 100,
   },
   badges: { requestsPerSecond: 2_000, burst: 4_000, policy: badgePolicy },
 };

@@ -8,6 +8,10 @@ export interface Endpoints {
   readonly ingestUrl: string;
   /** GET badges here, signed for `execute-api`: append `?fc=FC1&sku=A`. */
   readonly badgesUrl: string;
+  /** POST marks of completeness here, signed for `execute-api`. */
+  readonly completeThroughUrl: string;
+  /** GET what merchants ask, signed for `execute-api`: append `/totals`, `/groups?by=region`, `/series` or `/completeness`. */
+  readonly merchandisingUrl: string;
   /** PostgreSQL URL of the ledger. */
   readonly warehouseUrl: string;
   /** InfluxQL: append `&q=SELECT ...`. */
@@ -52,6 +56,8 @@ export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
   return {
     ingestUrl: urlOf('POST /sales'),
     badgesUrl: urlOf('GET /badges'),
+    completeThroughUrl: urlOf('POST /sales/complete-through'),
+    merchandisingUrl: urlOf('GET /merchandising/totals').replace(/\/totals$/, ''),
     warehouseUrl: engines.redshift.warehouseUrl(),
     timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),

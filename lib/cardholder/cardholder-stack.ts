@@ -51,13 +51,24 @@ export class CardholderStack extends Stack {
       .environment('MAXIMUM_SALE_AGE_DAYS', String(maximumSaleAgeDays ?? ''))
       .environment('CARD_LIKE_IDENTIFIERS', cardLikeIdentifiers.join(','));
 
-    const api = this.#api(stage, key, ingest);
+    const completeThrough = new NodeFunction(this, 'CompleteThrough', {
+      stage,
+      directory: 'cardholder/complete-through',
+      description: 'Puts the marks by which sources vouch for completeness behind their sales',
+      key,
+      timeout: Duration.seconds(29),
+      memoryMebibytes: 256,
+    })
+      .writes(this.salesIngest, 'SALES_INGEST_STREAM_NAME')
+      .allow(['kinesis:ListShards'], [this.salesIngest.streamArn]);
+
+    const api = this.#api(stage, key, ingest, completeThrough);
     new CfnOutput(this, 'ApiId', { value: api.restApiId });
     new CfnOutput(this, 'IngestUrl', { value: api.urlForPath('/sales') });
-    this.signals = [...this.#signals(api, ingest), ...vault.signals];
+    this.signals = [...this.#signals(api, ingest, completeThrough), ...vault.signals];
   }
 
-  #api(stage: Stage, key: Key, ingest: NodeFunction): RestApi {
+  #api(stage: Stage, key: Key, ingest: NodeFunction, completeThrough: NodeFunction): RestApi {
     const again = 'send the same sales again';
     const { requestsPerSecond, burst } = stage.ingest;
     const api = restApi(this, {
@@ -66,7 +77,10 @@ export class CardholderStack extends Stack {
       description: 'Takes sales in',
       requestsPerSecond,
       burst,
-      routes: [{ method: 'POST', path: 'sales', function: ingest }],
+      routes: [
+        { method: 'POST', path: 'sales', function: ingest },
+        { method: 'POST', path: 'sales/complete-through', function: completeThrough },
+      ],
       answers: [
         {
           type: ResponseType.THROTTLED,
@@ -128,7 +142,7 @@ export class CardholderStack extends Stack {
     return new CfnAccount(this, 'ApiGatewayAccount', { cloudWatchRoleArn: role.roleArn });
   }
 
-  #signals(api: RestApi, ingest: NodeFunction): Signal[] {
+  #signals(api: RestApi, ingest: NodeFunction, completeThrough: NodeFunction): Signal[] {
     const period = Duration.minutes(5);
     const shut = 'sales are not taken in; tills keep them and send again';
     const careless = 'some till sends card data where it must not: find it by its source, and tell its owner';
@@ -170,6 +184,13 @@ export class CardholderStack extends Stack {
         impact: delayed,
       },
       { name: 'IngestStreamFull', metric: full, threshold: 0, periods: 3, impact: delayed },
+      {
+        name: 'CompletenessMarksUnavailable',
+        metric: businessMetric(completeThrough, 'MarksUnavailable'),
+        threshold: 0,
+        periods: 2,
+        impact: 'answers to merchants say less than they know: they are complete up to an earlier minute',
+      },
       counted('IngestRetried', 'Retried', 0, 2, shut),
       counted('IngestRejected', 'Rejected', 100, 3, 'a till sends sales that never come in; the answers say why'),
       counted('SecurityCodesRemoved', 'SecurityCodesRemoved', 0, 1, careless),

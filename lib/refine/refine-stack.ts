@@ -49,6 +49,7 @@ export class RefineStack extends Stack {
       .uses(claims, 'CLAIMS_TABLE_NAME', ['PartiQLInsert', 'BatchGetItem'])
       .environment('CLAIM_DAYS', String(claimDays(stage)))
       .writes(this.sales, 'SALES_STREAM_NAME')
+      .allow(['kinesis:ListShards'], [this.sales.streamArn])
       .holdsIn(held, 'held', 'HELD_BUCKET_NAME')
       .holdsIn(held, 'conflicts', 'HELD_BUCKET_NAME');
 

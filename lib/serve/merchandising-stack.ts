@@ -12,6 +12,7 @@ import { heldBucket } from '../base/private-bucket';
 import type { Signal } from '../base/signal';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
+import { MerchandisingApi } from './merchandising-api';
 
 export interface MerchandisingStackProps extends StackProps {
   readonly stage: Stage;
@@ -143,8 +144,21 @@ export class MerchandisingStack extends Stack {
       .holdsIn(held, 'held', 'HELD_BUCKET_NAME');
     writer.node.addDependency(minted);
 
+    const { query, signals } = new MerchandisingApi(this, 'Answers', {
+      stage,
+      key,
+      network: { vpc, securityGroups: [functions, caller] },
+    });
+    query
+      .environment('INFLUXDB_ENDPOINT', instance.attrEndpoint)
+      .environment('SALES_DATABASE', salesDatabase)
+      .environment('ITEMS_DATABASE', itemsDatabase)
+      .readsSecret(readToken, 'READ_TOKEN_SECRET_ARN');
+    query.node.addDependency(minted);
+
     this.signals = [
       ...writer.signals,
+      ...signals,
       {
         name: 'MerchandisingBeyondRetention',
         metric: businessMetric(writer.consumer, 'PointsBeyondRetention'),

@@ -119,6 +119,9 @@ function compile(statement: Select, relation: Relation, now: bigint): Compiled |
     throw new BadQuery('mixing aggregate and non-aggregate queries is not supported');
   }
 
+  const ranking = statement.columns.find(({ expression }) => isCall(expression, 'top') || isCall(expression, 'bottom'));
+  if (ranking !== undefined) return compileRanking(statement, ranking, relation, range, rest, tags);
+
   // Windows end at now unless the query says otherwise.
   const to = range.to ?? (groupBy.interval !== undefined ? now : undefined);
   const conditions = rest.map((condition) => toSql(condition, relation).sql);
@@ -157,6 +160,57 @@ function compile(statement: Select, relation: Relation, now: bigint): Compiled |
     ? `select distinct ${selected} from ${relation.sql}${where ? `${where} and` : ' where'} ${values[0]!.sql} is not null order by ${[...order, `${keys.length + 2}`].join(', ')}`
     : `select ${selected} from ${relation.sql}${where}${grouping.length > 0 ? ` group by ${grouping.join(', ')}` : ''} ${present} order by ${order.join(', ')}`;
   return { sql, tags, columns: values, isAggregate, range };
+}
+
+/**
+ * `TOP(field, tag, n)` or `BOTTOM`: of each group the n points of the highest or lowest values, each value of the tag
+ * once; in order of time.
+ */
+function compileRanking(
+  { columns, groupBy }: Select,
+  { expression, alias }: Select['columns'][number],
+  relation: Relation,
+  range: TimeRange,
+  rest: readonly Expression[],
+  tags: readonly string[],
+): Compiled | undefined {
+  const { name, args } = expression as Expression & { kind: 'call' };
+  const [field, tag, count] = args;
+  if (columns.length > 1 || groupBy.interval !== undefined || args.length !== 3)
+    throw new BadQuery(
+      `${name}() beside columns, over windows, or but of one field and one tag is not modelled locally`,
+    );
+  if (field?.kind !== 'name' || tag?.kind !== 'name' || count?.kind !== 'integer')
+    throw new BadQuery(`invalid arguments of ${name}(): a field, a tag and a number are expected`);
+  const ranked = relation.fields.get(field.name);
+  if (ranked === undefined) return undefined;
+  const columnOf = (tagName: string) => relation.tags.get(tagName) ?? "''";
+  const conditions = [...rest.map((condition) => toSql(condition, relation).sql), `${ranked.column} is not null`];
+  if (range.from !== undefined) conditions.push(`time >= ${range.from}`);
+  if (range.to !== undefined) conditions.push(`time <= ${range.to}`);
+  const keys = tags.map((_, at) => `k${at}`);
+  const order = `ranked ${name === 'top' ? 'desc' : 'asc'}, time, ranked_by`;
+  const selected = [
+    ...tags.map((tagName, at) => `${columnOf(tagName)} as k${at}`),
+    'time',
+    `${ranked.column} as ranked`,
+    `${columnOf(tag.name)} as ranked_by`,
+  ];
+  const placeIn = (group: readonly string[]) =>
+    `row_number() over (${group.length === 0 ? '' : `partition by ${group.join(', ')} `}order by ${order})`;
+  const points = `select ${selected.join(', ')} from ${relation.sql} where ${conditions.join(' and ')}`;
+  const once = `select * from (${points}) qualify ${placeIn([...keys, 'ranked_by'])} = 1`;
+  const sql = `select * from (${once}) qualify ${placeIn(keys)} <= ${count.value} order by ${[...keys, 'time', 'ranked_by'].join(', ')}`;
+  return {
+    sql,
+    tags,
+    columns: [
+      { name: alias ?? name, type: ranked.type, isCount: false },
+      { name: tag.name, type: 'tag', isCount: false },
+    ],
+    isAggregate: false,
+    range,
+  };
 }
 
 /** The time of an answer's rows: a window's start, the point that was selected, or the start of what was asked for. */

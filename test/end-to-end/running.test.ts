@@ -34,6 +34,8 @@ describe('a run', () => {
     expect(endpoints).toEqual({
       ingestUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/sales$/),
       badgesUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/badges$/),
+      completeThroughUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/sales\/complete-through$/),
+      merchandisingUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/merchandising$/),
       warehouseUrl: expect.stringMatching(/^postgres:\/\/.+@127\.0\.0\.1:\d+\/tillstream$/),
       timeseriesUrl: expect.stringContaining('db=merchandising'),
       lakeDir: expect.stringContaining(program.state),

@@ -55,6 +55,7 @@ describe('the vault', () => {
       });
 
     expect(given.filter((line) => !line.startsWith('TokenVault') || !line.endsWith('Cardholder')).sort()).toEqual([
+      'Cardholder/CompleteThroughFunction name -> Watch',
       'Cardholder/EncryptionKey ARN -> Refine',
       'Cardholder/IngestFunction name -> Watch',
       'Cardholder/SalesIngest ARN -> Refine',

@@ -64,18 +64,28 @@ test('the door holds what it is made of, and nothing else', () => {
     'AWS::ApiGateway::Account': 1,
     'AWS::ApiGateway::Deployment': 1,
     'AWS::ApiGateway::GatewayResponse': 4,
-    'AWS::ApiGateway::Method': 1,
-    'AWS::ApiGateway::Resource': 1,
+    'AWS::ApiGateway::Method': 2,
+    'AWS::ApiGateway::Resource': 2,
     'AWS::ApiGateway::RestApi': 1,
     'AWS::ApiGateway::Stage': 1,
-    'AWS::IAM::Policy': 1,
-    'AWS::IAM::Role': 2,
+    'AWS::IAM::Policy': 2,
+    'AWS::IAM::Role': 3,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::Stream': 1,
-    'AWS::Lambda::Function': 1,
-    'AWS::Lambda::Permission': 1,
-    'AWS::Logs::LogGroup': 2,
+    'AWS::Lambda::Function': 2,
+    'AWS::Lambda::Permission': 2,
+    'AWS::Logs::LogGroup': 3,
   });
+});
+
+test('who vouches for completeness has no way to the vault', () => {
+  expect(actionsOf(statementsOf(cardholder, 'CompleteThrough'))).toEqual([
+    'kinesis:ListShards',
+    'kinesis:PutRecords',
+    'kms:GenerateDataKey',
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+  ]);
 });
 
 test('the vault is kept: stack, table and keys', () => {

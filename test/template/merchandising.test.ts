@@ -64,16 +64,23 @@ test('it holds what it is made of, and nothing else', () => {
     counts[Type] = (counts[Type] ?? 0) + 1;
 
   expect(counts).toEqual({
+    'AWS::ApiGateway::Deployment': 1,
+    'AWS::ApiGateway::GatewayResponse': 3,
+    'AWS::ApiGateway::Method': 4,
+    'AWS::ApiGateway::Resource': 5,
+    'AWS::ApiGateway::RestApi': 1,
+    'AWS::ApiGateway::Stage': 1,
     'AWS::EC2::SecurityGroup': 2,
     'AWS::EC2::SecurityGroupEgress': 1,
     'AWS::EC2::SecurityGroupIngress': 1,
-    'AWS::IAM::Policy': 2,
-    'AWS::IAM::Role': 2,
+    'AWS::IAM::Policy': 3,
+    'AWS::IAM::Role': 3,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
     'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 2,
-    'AWS::Logs::LogGroup': 2,
+    'AWS::Lambda::Function': 3,
+    'AWS::Lambda::Permission': 4,
+    'AWS::Logs::LogGroup': 4,
     'AWS::S3::Bucket': 1,
     'AWS::S3::BucketPolicy': 1,
     'AWS::SecretsManager::Secret': 3,
@@ -201,10 +208,12 @@ test('keys are used through their services only', () => {
 });
 
 test.each([
-  ['MintTokens', ['FIRST_USER_SECRET_ARN', 'ORGANIZATION', 'READ_TOKEN_SECRET_ARN']],
-  ['Writer', ['HELD_BUCKET_NAME']],
+  ['MintTokens', ['FIRST_USER_SECRET_ARN', 'ORGANIZATION', 'READ_TOKEN_SECRET_ARN', 'WRITE_TOKEN_SECRET_ARN']],
+  ['Writer', ['HELD_BUCKET_NAME', 'WRITE_TOKEN_SECRET_ARN']],
+  // Never the token that writes.
+  ['AnswersQuery', ['READ_TOKEN_SECRET_ARN']],
 ])('%s is given each variable that it asks for', (prefix, own) => {
-  const shared = ['INFLUXDB_ENDPOINT', 'ITEMS_DATABASE', 'SALES_DATABASE', 'WRITE_TOKEN_SECRET_ARN'];
+  const shared = ['INFLUXDB_ENDPOINT', 'ITEMS_DATABASE', 'SALES_DATABASE'];
 
   const { Variables } = only('AWS::Lambda::Function', prefix)[1].Properties.Environment;
 
@@ -220,6 +229,10 @@ test('a crowded minute and sales beyond the retention raise alarms', () => {
     'MerchandisingThrottles',
     'MerchandisingGaveUp',
     'MerchandisingHeld',
+    'MerchandisingQueryServerErrors',
+    'MerchandisingQueryErrors',
+    'MerchandisingQueryThrottles',
+    'MerchandisingQuerySlow',
     'MerchandisingBeyondRetention',
     'MerchandisingCrowdedMinute',
   ]);

@@ -46,17 +46,17 @@ describe('what the stacks hold', () => {
         'AWS::ApiGateway::Account': 1,
         'AWS::ApiGateway::Deployment': 1,
         'AWS::ApiGateway::GatewayResponse': 4,
-        'AWS::ApiGateway::Method': 1,
-        'AWS::ApiGateway::Resource': 1,
+        'AWS::ApiGateway::Method': 2,
+        'AWS::ApiGateway::Resource': 2,
         'AWS::ApiGateway::RestApi': 1,
         'AWS::ApiGateway::Stage': 1,
-        'AWS::IAM::Policy': 1,
-        'AWS::IAM::Role': 2,
+        'AWS::IAM::Policy': 2,
+        'AWS::IAM::Role': 3,
         'AWS::KMS::Key': 1,
         'AWS::Kinesis::Stream': 1,
-        'AWS::Lambda::Function': 1,
-        'AWS::Lambda::Permission': 1,
-        'AWS::Logs::LogGroup': 2,
+        'AWS::Lambda::Function': 2,
+        'AWS::Lambda::Permission': 2,
+        'AWS::Logs::LogGroup': 3,
       },
       Cdc: {
         'AWS::DMS::Endpoint': 4,
@@ -108,16 +108,23 @@ describe('what the stacks hold', () => {
         'AWS::Scheduler::Schedule': 1,
       },
       Merchandising: {
+        'AWS::ApiGateway::Deployment': 1,
+        'AWS::ApiGateway::GatewayResponse': 3,
+        'AWS::ApiGateway::Method': 4,
+        'AWS::ApiGateway::Resource': 5,
+        'AWS::ApiGateway::RestApi': 1,
+        'AWS::ApiGateway::Stage': 1,
         'AWS::EC2::SecurityGroup': 2,
         'AWS::EC2::SecurityGroupEgress': 1,
         'AWS::EC2::SecurityGroupIngress': 1,
-        'AWS::IAM::Policy': 2,
-        'AWS::IAM::Role': 2,
+        'AWS::IAM::Policy': 3,
+        'AWS::IAM::Role': 3,
         'AWS::KMS::Key': 1,
         'AWS::Kinesis::StreamConsumer': 1,
         'AWS::Lambda::EventSourceMapping': 1,
-        'AWS::Lambda::Function': 2,
-        'AWS::Logs::LogGroup': 2,
+        'AWS::Lambda::Function': 3,
+        'AWS::Lambda::Permission': 4,
+        'AWS::Logs::LogGroup': 4,
         'AWS::S3::Bucket': 1,
         'AWS::S3::BucketPolicy': 1,
         'AWS::SecretsManager::Secret': 3,
@@ -168,7 +175,7 @@ describe('what the stacks hold', () => {
         'AWS::S3::BucketPolicy': 1,
       },
       Watch: {
-        'AWS::CloudWatch::Alarm': 66,
+        'AWS::CloudWatch::Alarm': 71,
         'AWS::CloudWatch::Dashboard': 1,
         'AWS::KMS::Key': 1,
         'AWS::SNS::Topic': 1,
@@ -301,7 +308,10 @@ describe('the network', () => {
       expect(Properties.SubnetIds).toEqual(network.privateSubnetIds);
     const inside = ofType(synthesized, 'AWS::Lambda::Function').filter(({ Properties }) => Properties.VpcConfig);
     expect(inside.map(({ stack, Properties }) => [stack, Properties.VpcConfig.SubnetIds])).toEqual(
-      ['Cdc', 'Cdc', 'Merchandising', 'Merchandising'].map((stack) => [stack, network.privateSubnetIds]),
+      ['Cdc', 'Cdc', 'Merchandising', 'Merchandising', 'Merchandising'].map((stack) => [
+        stack,
+        network.privateSubnetIds,
+      ]),
     );
   });
 });

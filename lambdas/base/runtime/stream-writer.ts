@@ -8,6 +8,8 @@ const maximumBytes = 5 * 1024 * 1024;
 
 export interface OutgoingRecord {
   readonly partitionKey: string;
+  /** Leads into a shard in place of the partition key. */
+  readonly hashKey?: string;
   readonly text: string;
 }
 
@@ -38,10 +40,14 @@ export async function writeRecords(
       const answer = await kinesis.send(
         new PutRecordsCommand({
           StreamName: streamName,
-          Records: left.map((index) => ({
-            PartitionKey: records[index]!.partitionKey,
-            Data: Buffer.from(records[index]!.text),
-          })),
+          Records: left.map((index) => {
+            const { partitionKey, hashKey, text } = records[index]!;
+            return {
+              PartitionKey: partitionKey,
+              ...(hashKey === undefined ? {} : { ExplicitHashKey: hashKey }),
+              Data: Buffer.from(text),
+            };
+          }),
         }),
       );
       if (!answer.FailedRecordCount) return [];

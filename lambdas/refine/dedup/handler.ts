@@ -1,10 +1,12 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
+import { markRecordText } from '../../base/domain/completeness-mark';
 import { dynamoDbClient, kinesisClient, s3Client } from '../../base/runtime/clients';
 import { requireEnv } from '../../base/runtime/env';
 import { type HeldRecord, holdRecords } from '../../base/runtime/held-records';
 import { countMetrics, log } from '../../base/runtime/log';
-import { type SaleRecord, salesIn } from '../../base/runtime/sales-in';
-import { failFrom, readBatch } from '../../base/runtime/stream-batch';
+import { type ArrivedMarks, type SaleRecord, salesIn } from '../../base/runtime/sales-in';
+import { failFrom, readBatch, type StreamRecord } from '../../base/runtime/stream-batch';
+import { lanesOf } from '../../base/runtime/stream-lanes';
 import { writeRecords } from '../../base/runtime/stream-writer';
 import { ClaimsTable } from './claims-table';
 import { digestOf } from './digest';
@@ -26,12 +28,13 @@ type Arrival = SaleRecord & { readonly position: string };
  * Repeated: the same record, however it is batched or redriven, is handed over again, since the claim names its position;
  * the same sale at another position is stopped. So a sale can be in `sales` more than once, and readers go by its key.
  * Bad data: a record that is no sale is held, and so is the same key with another body, which is also reported.
+ * Marks of completeness go on behind the sales that came before them: into every shard of `sales`, once those are in there.
  * Failure: what was not claimed or not taken by `sales` is delivered again from there on; a call that fails as a whole is
  * thrown, and the batch comes again. Nothing is lost, since claims are kept and held records are named by position.
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
   const batch = readBatch(event);
-  const { sales, unreadable } = salesIn(batch);
+  const { sales, marks, unreadable } = salesIn(batch);
   const arrivals = sales.map((arrival): Arrival => ({ ...arrival, position: arrival.record.position }));
   const holders = await claims.claim(
     firstOfEachKey(arrivals).map(({ key, position, sale }) => ({ key, position, digest: digestOf(sale) })),
@@ -52,11 +55,29 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
     Conflicts: conflicts.length,
     Held: held.length,
   });
-  const again = [...undecided, ...[...refused].map((index) => handOver[index]!)];
-  return failFrom(
-    again.map(({ record }) => record),
-    batch,
-  );
+  const again = [...undecided, ...[...refused].map((index) => handOver[index]!)].map(({ record }) => record);
+  const left = await passMarks(marksBefore(again, marks, batch));
+  return failFrom([...again, ...left], batch);
+}
+
+/** Those that have no sale before them that is to come again: the others come again with it. */
+function marksBefore(again: readonly StreamRecord[], marks: readonly ArrivedMarks[], batch: readonly StreamRecord[]) {
+  const first = Math.min(...again.map((record) => batch.indexOf(record)));
+  return marks.filter(({ record }) => batch.indexOf(record) < first);
+}
+
+/** Puts marks into every shard of `sales`; answers the records of those that were not taken by all. */
+async function passMarks(marks: readonly ArrivedMarks[]): Promise<StreamRecord[]> {
+  if (marks.length === 0) return [];
+  const lanes = await lanesOf(kinesis, salesStream);
+  const copies = marks.flatMap((arrived) => lanes.map((lane) => ({ arrived, lane })));
+  const outgoing = copies.map(({ arrived, lane: { number, of, hashKey } }) => ({
+    partitionKey: `mark#${number}`,
+    hashKey,
+    text: markRecordText({ ...arrived.marks, salesLane: { number, of } }),
+  }));
+  const refused = await writeRecords(kinesis, salesStream, outgoing, writeAttempts);
+  return [...refused].map((index) => copies[index]!.arrived.record);
 }
 
 function conflictOf({ arrival, claim }: Contradiction<Arrival>): HeldRecord {

@@ -3,7 +3,7 @@ import { parseSale, type Sale } from '../../../lambdas/base/domain/sale';
 import { type Column, lineRowsOf, saleLines, saleTenders, tenderRowsOf } from '../../../lambdas/base/domain/sale-rows';
 import { digestOf } from '../../../lambdas/refine/dedup/digest';
 import { packsOf, portionsOf } from '../../../lambdas/serve/inventory/count/packing';
-import { lineProtocol, pointsOf } from '../../../lambdas/serve/merchandising/write/points';
+import { lineProtocol, pointsOf } from '../../../lambdas/serve/merchandising/points';
 import { aSale } from '../../engine-rig/sales';
 
 // A record that a reader chokes on would stand in its shard until the stream forgets it: it must be held instead.

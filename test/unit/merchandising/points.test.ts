@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Sale, SaleLine } from '../../../lambdas/base/domain/sale';
-import { lineProtocol, type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/write/points';
+import { lineProtocol, type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/points';
 import { parseKey, parseLines } from '../../../local/engines/influxdb-line';
 import { aSale, someSales } from '../../engine-rig/sales';
 import { arbitrarySale } from '../lake/arbitrary-sale';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { Point } from '../../../lambdas/serve/merchandising/write/points';
-import { influxDb } from '../../../lambdas/serve/merchandising/write/time-series';
+import { influxDbWriter } from '../../../lambdas/serve/merchandising/influxdb-writer';
+import type { Point } from '../../../lambdas/serve/merchandising/points';
 
 interface Received {
   readonly database: string;
@@ -53,7 +53,7 @@ const secrets = {
     return { SecretString: secret() };
   },
 } as unknown as SecretsManagerClient;
-const open = () => influxDb({ url, databases, secrets, tokenSecretArn: 'arn:write-token' });
+const open = () => influxDbWriter({ url, databases, secrets, tokenSecretArn: 'arn:write-token' });
 const point = (measurement: Point['measurement'], time = 0): Point => ({
   measurement,
   tags: { region: 'eu' },
@@ -150,7 +150,7 @@ test('a long refusal is cut', async () => {
 });
 
 test('a database that is not there is thrown', async () => {
-  const nowhere = influxDb({ url: 'http://127.0.0.1:1', databases, secrets, tokenSecretArn: 'arn:write-token' });
+  const nowhere = influxDbWriter({ url: 'http://127.0.0.1:1', databases, secrets, tokenSecretArn: 'arn:write-token' });
 
   await expect(nowhere.write([point('sales')])).rejects.toThrow();
 });

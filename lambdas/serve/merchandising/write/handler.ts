@@ -1,21 +1,16 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
-import { s3Client, secretsManagerClient } from '../../../base/runtime/clients';
+import { s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
 import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
 import { salesIn } from '../../../base/runtime/sales-in';
 import { readBatch } from '../../../base/runtime/stream-batch';
-import { pointsOf, SeriesMinutes } from './points';
-import { influxDb } from './time-series';
+import { arrivalPointsOf, markPointsOf, pointsOf, SeriesMinutes } from '../points';
+import { openWriter } from '../writer';
 
 const s3 = s3Client();
 const heldBucketName = requireEnv('HELD_BUCKET_NAME');
-const timeSeries = influxDb({
-  url: `https://${requireEnv('INFLUXDB_ENDPOINT')}:8086`,
-  databases: { sales: requireEnv('SALES_DATABASE'), items: requireEnv('ITEMS_DATABASE') },
-  secrets: secretsManagerClient(),
-  tokenSecretArn: requireEnv('WRITE_TOKEN_SECRET_ARN'),
-});
+const timeSeries = openWriter();
 const seriesMinutes = new SeriesMinutes();
 
 /**
@@ -26,12 +21,14 @@ const seriesMinutes = new SeriesMinutes();
  * the batch is thrown back whole and delivered again; what was written by then overwrites itself.
  */
 export async function handler(event: KinesisStreamEvent): Promise<void> {
-  const { sales, unreadable } = salesIn(readBatch(event));
+  const { sales, marks, unreadable } = salesIn(readBatch(event));
   await holdRecords(s3, heldBucketName, 'held', unreadable);
 
   const once = new Map(sales.map(({ key, sale }) => [key, sale]));
   const points = [...once.values()].flatMap(pointsOf);
-  const { beyondRetention } = await timeSeries.write(points);
+  const { beyondRetention } = await timeSeries.write([...points, ...arrivalPointsOf(once.values())]);
+  // Only now: a mark says that the sales before it are written.
+  await timeSeries.write(marks.flatMap((arrived) => markPointsOf(arrived.marks)));
 
   countMetrics({
     PointsWritten: points.length - beyondRetention,

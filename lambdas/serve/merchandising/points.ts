@@ -1,14 +1,25 @@
 import { createHash } from 'node:crypto';
-import { netOf, type Sale, saleKey, signOf } from '../../../base/domain/sale';
+import type { MarkRecord } from '../../base/domain/completeness-mark';
+import { netOf, type Sale, saleKey, signOf } from '../../base/domain/sale';
 
 /** One point of a time series. Tags identify the series; fields carry all the rest, every point all of them. */
 export interface Point {
-  readonly measurement: 'sales' | 'items';
+  readonly measurement: 'sales' | 'items' | 'completeness' | 'arrivals';
   readonly tags: Readonly<Record<string, string>>;
   /** Integers as numbers, text as strings. */
   readonly fields: Readonly<Record<string, number | string>>;
   /** Nanoseconds since 1970: the minute of the sale, and a place in it that the sale itself decides. */
   readonly timeNs: bigint;
+}
+
+/** Items have a database of their own, since they are kept for a shorter time. */
+export interface Databases {
+  readonly sales: string;
+  readonly items: string;
+}
+
+export function databaseOf({ measurement }: Pick<Point, 'measurement'>, { sales, items }: Databases): string {
+  return measurement === 'items' ? items : sales;
 }
 
 // A line without a category still needs the tag: InfluxDB knows no empty tags.
@@ -35,7 +46,7 @@ export function pointsOf(sale: Sale): Point[] {
     key,
   });
 
-  const byCategory = [...groupBy(sale.lines, (line) => line.category || noCategory)].sort(byFirst);
+  const byCategory = [...groupBy(sale.lines, (line) => tagValue(line.category || noCategory))].sort(byFirst);
   const sales = byCategory.map(([category, lines], index): Point => {
     const tags = { category, channel, currency, location, region, type };
     return {
@@ -47,9 +58,51 @@ export function pointsOf(sale: Sale): Point[] {
   });
   const items = [...groupBy(sale.lines, (line) => line.sku)].map(([sku, lines]): Point => {
     const tags = { currency, region, sku };
-    return { measurement: 'items', tags, fields: fieldsOf(lines), timeNs: timeOf(key, tags, occurredAtMs) };
+    const fields = { ...fieldsOf(lines), ...returnedOf(fieldsOf(lines), type) };
+    return { measurement: 'items', tags, fields, timeNs: timeOf(key, tags, occurredAtMs) };
   });
   return [...sales, ...items];
+}
+
+/**
+ * Marks as points, one per mark and lane that it came through, at the moment when the door took it: the newest point of a
+ * lane is what is known of it, in whichever order they are written, and however often.
+ */
+export function markPointsOf({ marks, acceptedAt, ingestLane, salesLane }: MarkRecord): Point[] {
+  const other = salesLane ?? { number: 0, of: 1 };
+  const lane = `${ingestLane.number}.${other.number}/${ingestLane.of}x${other.of}`;
+  return marks.map(({ source, part, completeThrough }) => ({
+    measurement: 'completeness',
+    tags: { lane, part, source },
+    fields: { complete_through: Date.parse(completeThrough) },
+    timeNs: BigInt(Date.parse(acceptedAt)) * 1_000_000n,
+  }));
+}
+
+/** A point per source, of its sale in the batch that was accepted last: a source that sends nothing shows. */
+export function arrivalPointsOf(sales: Iterable<Sale>): Point[] {
+  const last = new Map<string, Sale>();
+  for (const sale of sales) {
+    const known = last.get(sale.source);
+    if (known === undefined || sale.acceptedAt > known.acceptedAt) last.set(sale.source, sale);
+  }
+  return [...last.values()].map(({ source, acceptedAt, occurredAt }) => ({
+    measurement: 'arrivals',
+    tags: { source },
+    fields: { occurred_at: Date.parse(occurredAt) },
+    timeNs: BigInt(Date.parse(acceptedAt)) * 1_000_000n,
+  }));
+}
+
+/** What of an item's point was a return: a tag for it would double the series of items, which are the most by far. */
+function returnedOf({ net, units, discount }: Record<'net' | 'units' | 'discount', number>, type: Sale['type']) {
+  const share = type === 'return' ? -1 : 0;
+  return {
+    returned_net: share * net + 0,
+    returned_units: share * units + 0,
+    returned_discount: share * discount + 0,
+    returns: -share + 0,
+  };
 }
 
 /**
@@ -99,12 +152,16 @@ function minuteOf(timeNs: bigint): bigint {
   return timeNs / minuteNs - (timeNs % minuteNs < 0n ? 1n : 0n);
 }
 
-// A backslash before a separator escapes it, so one at the end would swallow what follows: it becomes a slash.
+/**
+ * A text as it can stand in a tag; whoever asks for it must ask for this. A backslash before a separator escapes it, so
+ * one at the end would swallow what follows: it becomes a slash.
+ */
+export function tagValue(value: string): string {
+  return value.replace(/\\/g, '/').replace(/\p{Cc}/gu, ' ');
+}
+
 function escapeTag(value: string): string {
-  return value
-    .replace(/\\/g, '/')
-    .replace(/\p{Cc}/gu, ' ')
-    .replace(/[, =]/g, '\\$&');
+  return tagValue(value).replace(/[, =]/g, '\\$&');
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
