@@ -154,6 +154,13 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       at: ['Finance/Reconciliation/Daily'],
       reason: 'four steps, one after the other, whose times are in the history: there is nothing to trace',
     },
+    ...['', 'errors/'].map(
+      (folder): Acknowledgement => ({
+        finding: wildcard(`${lakeBucketElsewhere}/${folder}badge_history/*`),
+        at: ['Badges/History/Role'],
+        reason: 'Firehose names the files of its table itself, those of what it could not convert too',
+      }),
+    ),
     ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {
       const role = `Lake/${table === 'sale_lines' ? 'SaleLines' : 'SaleTenders'}/Role`;
       return [

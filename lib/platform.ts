@@ -49,14 +49,6 @@ export function createPlatform(app: App, stage: Stage) {
     salesIngest: cardholder.salesIngest,
   });
 
-  const badges = new BadgesStack(app, 'Badges', {
-    ...properties('Badges', 'same-day badges, minutes fresh at worst'),
-    changes: cdc.changes,
-    epochs: cdc.epochs,
-  });
-  // API Gateway writes access logs by the account's role, which that stack sets.
-  badges.addStackDependency(cardholder);
-
   const { sales } = refine;
   const merchandising = new MerchandisingStack(app, 'Merchandising', {
     ...properties('Merchandising', 'sales as time series, minutes old'),
@@ -67,6 +59,16 @@ export function createPlatform(app: App, stage: Stage) {
   // API Gateway writes access logs by the account's role, which that stack sets.
   merchandising.addStackDependency(cardholder);
   const lake = new LakeStack(app, 'Lake', { ...properties('Lake', 'sales as Parquet, full history'), sales });
+
+  const badges = new BadgesStack(app, 'Badges', {
+    ...properties('Badges', 'same-day badges, minutes fresh at worst'),
+    changes: cdc.changes,
+    epochs: cdc.epochs,
+    lake: lake.place,
+  });
+  // API Gateway writes access logs by the account's role, which that stack sets.
+  badges.addStackDependency(cardholder);
+
   const finance = new FinanceStack(app, 'Finance', {
     ...properties('Finance', 'sales as a ledger in Redshift'),
     vpc,

@@ -5,6 +5,7 @@ import type { Stream } from 'aws-cdk-lib/aws-kinesis';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { badgeHistory } from '../../lambdas/base/domain/badge-history';
 import { EncryptionKey } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
 import { heldBucket } from '../base/private-bucket';
@@ -14,6 +15,7 @@ import { table } from '../base/table';
 import { everyMinute } from '../cdc/minutely';
 import type { Stage } from '../stages';
 import { BadgesApi } from './badges-api';
+import { type LakePlace, LakeTable } from './lake-table';
 
 export interface BadgesStackProps extends StackProps {
   readonly stage: Stage;
@@ -21,6 +23,8 @@ export interface BadgesStackProps extends StackProps {
   readonly changes: Stream;
   /** `database`, `epoch`, `startedAt`, and `loadedAt` once a load is complete. */
   readonly epochs: TableV2;
+  /** Where the history of what was served is to lie: beside the sales. */
+  readonly lake: LakePlace;
 }
 
 const impact = 'badges are older than they could be, and say so';
@@ -32,14 +36,17 @@ export class BadgesStack extends Stack {
   /** The last image of each source row, with its position. */
   readonly state: TableV2;
   readonly api: BadgesApi;
+  /** What was served and when, in the lake: for training sets, and to explain answers. */
+  readonly history: LakeTable;
   readonly signals: readonly Signal[];
 
-  constructor(scope: Construct, id: string, { stage, changes, epochs, ...props }: BadgesStackProps) {
+  constructor(scope: Construct, id: string, { stage, changes, epochs, lake, ...props }: BadgesStackProps) {
     super(scope, id, props);
     const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream badges' });
     this.state = table(this, 'State', { stage, key, partitionKey: 'pk', sortKey: 'sk', expiry: 'expiresAt' });
     this.online = table(this, 'Online', { stage, key, partitionKey: 'pk', expiry: 'expiresAt' });
     const held = heldBucket(this, 'Held', { stage, key });
+    this.history = new LakeTable(this, 'History', { stage, roomKey: key, ...lake, table: badgeHistory });
 
     const apply = new StreamConsumer(this, 'Apply', {
       stage,
@@ -59,8 +66,11 @@ export class BadgesStack extends Stack {
       impact,
     });
     apply.consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    // The lake keeps each policy that was ever in force: what was answered under it can be explained for as long.
+    apply.consumer.environment('BADGE_POLICY', JSON.stringify(stage.badges.policy));
     const sweep = this.#sweep(stage, key, held);
-    for (const fn of [apply.consumer, sweep])
+    for (const fn of [apply.consumer, sweep]) {
+      this.history.writableBy(fn, 'HISTORY_STREAM_NAME');
       fn.uses(this.state, 'STATE_TABLE_NAME', [
         ...['BatchGetItem', 'Query', 'PartiQLInsert', 'PartiQLUpdate', 'PutItem', 'DeleteItem', 'ConditionCheckItem'],
         ...(fn === sweep ? ['GetItem', 'Scan'] : []),
@@ -70,6 +80,7 @@ export class BadgesStack extends Stack {
         ])
         .uses(epochs, 'EPOCHS_TABLE_NAME', ['Query'])
         .environment('TOMBSTONE_DAYS', String(tombstoneDays(stage)));
+    }
     this.api = new BadgesApi(this, 'Api', { stage, key, online: this.online });
 
     this.signals = [
@@ -101,6 +112,10 @@ export class BadgesStack extends Stack {
         impact: 'after a load, its database stays stale, and rows that are no more stay in the online table',
       },
       ...this.api.signals,
+      ...this.history.signals(
+        'BadgeHistory',
+        'answers about badges cannot be explained, and training sets lack the newest features',
+      ),
     ];
   }
 

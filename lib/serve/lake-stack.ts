@@ -55,8 +55,8 @@ export class LakeStack extends Stack {
       },
     });
     this.place = { key, bucket: this.bucket, database, databaseName: this.databaseName };
-    this.saleLines = new LakeTable(this, 'SaleLines', { stage, ...this.place, table: saleLines });
-    this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, ...this.place, table: saleTenders });
+    this.saleLines = new LakeTable(this, 'SaleLines', { stage, roomKey: key, ...this.place, table: saleLines });
+    this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, roomKey: key, ...this.place, table: saleTenders });
 
     this.workgroup = new QueryWorkgroup(this, 'Queries', {
       stage,

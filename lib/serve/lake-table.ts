@@ -23,6 +23,8 @@ export interface LakePlace {
 
 export interface LakeTableProps extends LakePlace {
   readonly stage: Stage;
+  /** The key of the room that writes the table: for rows on their way, and for the log of their delivery. */
+  readonly roomKey: Key;
   readonly table: LakeRowTable;
 }
 
@@ -38,7 +40,7 @@ export class LakeTable extends Construct {
 
   constructor(scope: Construct, id: string, props: LakeTableProps) {
     super(scope, id);
-    const { stage, key, bucket, database, databaseName, table } = props;
+    const { stage, key, roomKey, bucket, database, databaseName, table } = props;
     this.stage = stage;
     const {
       name,
@@ -48,7 +50,7 @@ export class LakeTable extends Construct {
     glueTable.addResourceDependency(database);
 
     const logGroup = new LogGroup(this, 'Logs', {
-      encryptionKey: key,
+      encryptionKey: roomKey,
       retention: stage.logRetentionDays as RetentionDays,
       removalPolicy: removalOf(stage),
     });
@@ -57,7 +59,7 @@ export class LakeTable extends Construct {
 
     this.deliveryStream = new CfnDeliveryStream(this, 'DeliveryStream', {
       deliveryStreamType: 'DirectPut',
-      deliveryStreamEncryptionConfigurationInput: { keyType: 'CUSTOMER_MANAGED_CMK', keyArn: key.keyArn },
+      deliveryStreamEncryptionConfigurationInput: { keyType: 'CUSTOMER_MANAGED_CMK', keyArn: roomKey.keyArn },
       extendedS3DestinationConfiguration: {
         bucketArn: bucket.bucketArn,
         roleArn: role.roleArn,

@@ -30,6 +30,8 @@ test('costs: a change of stock takes a write unit in each table, and 25 share a 
     // States, 100 a call, and the beats before and after.
     'dynamodb:BatchGetItem': 5 + 2,
     'dynamodb:BatchExecuteStatement': 2 * 20,
+    // All of the batch's history.
+    'firehose:PutRecordBatch': 1,
   });
   expect(rig.billed()['state:write']).toBe(500);
   expect(rig.billed()['online:write']).toBe(500);

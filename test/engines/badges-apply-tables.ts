@@ -1,5 +1,6 @@
 import { heartbeatSlots } from '../../lambdas/base/domain/heartbeat-slots';
 import type { Rig } from '../engine-rig';
+import { type HistoryLake, historyStreamName, openHistoryLake } from './badge-history-lake';
 import { changesEvent, epochStart, type Source } from './badges-apply-source';
 
 const environment = {
@@ -8,13 +9,18 @@ const environment = {
   EPOCHS_TABLE_NAME: 'epochs',
   HELD_BUCKET_NAME: 'held',
   TOMBSTONE_DAYS: '30',
+  HISTORY_STREAM_NAME: historyStreamName,
 };
+export const policy = { version: '1', maximumAgeSeconds: 300, safetyStock: 0, capacityShare: 1 };
 
-export const apply = (rig: Rig) => rig.container('../lambdas/serve/badges/apply/handler', environment);
+export const apply = (rig: Rig) =>
+  rig.container('../lambdas/serve/badges/apply/handler', { ...environment, BADGE_POLICY: JSON.stringify(policy) });
 export const sweep = (rig: Rig) => rig.container('../lambdas/serve/badges/sweep/handler', environment);
 
-/** Tables and bucket, empty, with epoch 1 of both databases. */
-export async function prepare({ engines }: Rig): Promise<void> {
+/** Tables, bucket and lake, empty, with epoch 1 of both databases. */
+export async function prepare(rig: Rig): Promise<HistoryLake> {
+  const { engines } = rig;
+  const lake = await openHistoryLake(rig);
   const tables: [string, [string, string][]][] = [
     [
       'state',
@@ -40,7 +46,8 @@ export async function prepare({ engines }: Rig): Promise<void> {
       KeySchema: keys.map(([AttributeName], index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
     });
   await engines.s3.call('CreateBucket', { Bucket: 'held' });
-  await startEpoch({ engines } as Rig, 1);
+  await startEpoch(rig, 1);
+  return lake;
 }
 
 export async function startEpoch({ engines }: Rig, epoch: number, { isLoaded = false } = {}): Promise<void> {
@@ -98,6 +105,8 @@ export async function served({ engines }: Rig): Promise<Served> {
       position: _,
       committedAt: __,
       stockEnds: ___,
+      stockEndsAt: ____,
+      countsVersion: _____,
       expiresAt,
       promised = {},
       ...features

@@ -8,6 +8,7 @@ import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { table } from '../../lib/base/table';
 import { BadgesStack } from '../../lib/serve/badges-stack';
+import { LakeStack } from '../../lib/serve/lake-stack';
 import { stageNamed } from '../../lib/stages';
 
 const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
@@ -31,7 +32,14 @@ beforeAll(() => {
     sortKey: 'epoch',
     sortKeyType: AttributeType.NUMBER,
   });
-  stack = new BadgesStack(app, 'Badges', { stage, env, changes: stream(before, 'Changes', { stage, key }), epochs });
+  const lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
+  stack = new BadgesStack(app, 'Badges', {
+    stage,
+    env,
+    changes: stream(before, 'Changes', { stage, key }),
+    epochs,
+    lake: lake.place,
+  });
   template = Template.fromStack(stack);
 });
 afterAll(() => rmSync(outdir, { recursive: true, force: true }));

@@ -10,6 +10,7 @@ import type { BeatsTable } from './beats-table';
 import { type Epoch, type Epochs, epochAt } from './epochs';
 import type { HeldMark, HeldRegistry } from './held-registry';
 import { loadMark } from './load';
+import { onlineKey } from './lookup/online-items';
 import { byRow, type RowApplier, type RowChanges } from './row-applier';
 import { type StateTable, stateId } from './state-table';
 import { type Beat, type BeatsItem, hasGoneBack, watermarkOf } from './watermark';
@@ -24,6 +25,22 @@ export interface ChangeReaderProps {
   readonly epochs: Epochs;
   readonly s3: S3Client;
   readonly heldBucket: string;
+  /** Told of each batch, once all that it brought can be read; the batch comes again when it throws. */
+  readonly recorder?: BatchRecorder;
+}
+
+/** Keeps what was served, and since when. */
+export interface BatchRecorder {
+  record(batch: RecordedBatch): Promise<void>;
+}
+
+export interface RecordedBatch {
+  /** Milliseconds, by Kinesis' clock: of the first record, which a redelivery keeps. */
+  readonly arrivedAt: number;
+  /** All of them, since a beat that a newer one has passed here may have been served before. */
+  readonly beats: readonly { readonly database: SourceName; readonly slot: string; readonly beat: Beat }[];
+  /** Items that vouch for nothing, all of a database by its beats' item, and since when. */
+  readonly held: readonly { readonly item: string; readonly since: string }[];
 }
 
 /**
@@ -62,8 +79,15 @@ export class ChangeReader {
     const done = [...rows, ...beats].map(({ record }) => record.position);
     for (const [database, { held }] of known) if (held > 0) await this.#release(database, done, changed);
 
+    const slots = beats.flatMap((beat) => beatOf(beat, epochOfChange(beat)));
     for (const [database, { beats: before }] of known)
-      await beatsTable.note(database, before, newestBeats(database, beats, epochOfChange));
+      await beatsTable.note(database, before, newestBeats(database, slots));
+    const now = await beatsTable.read(databases);
+    await this.props.recorder?.record({
+      arrivedAt: arrivals[0]?.arrivedAt ?? Date.now(),
+      beats: slots,
+      held: [...heldItems(unusable, databases), ...heldDatabases(known), ...heldDatabases(now)],
+    });
 
     const wentBack = [...rows, ...beats].filter(({ change, arrivedAt }) => {
       const { database, commitTime } = change;
@@ -79,7 +103,7 @@ export class ChangeReader {
       Controls: all.controls,
       Held: unusable.length,
       PositionWentBack: wentBack.length,
-      FeatureAgeSeconds: ageSeconds(await beatsTable.read(databases)),
+      FeatureAgeSeconds: ageSeconds(now),
     };
   }
 
@@ -153,22 +177,37 @@ export class ChangeReader {
   }
 }
 
-function newestBeats(
-  database: SourceName,
-  beats: readonly ReadChange[],
-  epochOfChange: (beat: ReadChange) => number,
-): Map<string, Beat> {
+type RecordedBeat = RecordedBatch['beats'][number];
+
+function beatOf({ change, arrivedAt }: ReadChange, epoch: number): RecordedBeat[] {
+  const { database, key, operation, row } = change;
+  if (operation === 'delete' || typeof row.beat_at !== 'string') return [];
+  const position = positionOf(epoch, change);
+  return [
+    { database, slot: key[0]!, beat: { beatAt: row.beat_at, position, arrivedAt: new Date(arrivedAt).toISOString() } },
+  ];
+}
+
+function newestBeats(database: SourceName, beats: readonly RecordedBeat[]): Map<string, Beat> {
   const newest = new Map<string, Beat>();
-  for (const beat of beats) {
-    const { change } = beat;
-    const [slot] = change.key;
-    const beatAt = change.row.beat_at;
-    if (change.database !== database || change.operation === 'delete' || typeof beatAt !== 'string') continue;
-    const position = positionOf(epochOfChange(beat), change);
-    if (position > (newest.get(slot!)?.position ?? ''))
-      newest.set(slot!, { beatAt, position, arrivedAt: new Date(beat.arrivedAt).toISOString() });
-  }
+  for (const { slot, beat } of beats.filter((each) => each.database === database))
+    if (beat.position > (newest.get(slot)?.position ?? '')) newest.set(slot, beat);
   return newest;
+}
+
+/** What the records leave without news, whether or not a redrive has made up for it meanwhile. */
+function heldItems(unusable: readonly UnusableRecord[], ours: readonly SourceName[]): RecordedBatch['held'] {
+  return unusable.flatMap(({ databases, since, item }) =>
+    (item === undefined ? databases.filter((each) => ours.includes(each)).map(onlineKey.beats) : [item]).map(
+      (place) => ({ item: place, since }),
+    ),
+  );
+}
+
+function heldDatabases(items: ReadonlyMap<SourceName, BeatsItem>): RecordedBatch['held'] {
+  return [...items].flatMap(([database, { heldSince }]) =>
+    heldSince === undefined ? [] : [{ item: onlineKey.beats(database), since: heldSince }],
+  );
 }
 
 // What has no age at all counts as a day old: above any limit, and a graph can still show it.

@@ -1,6 +1,8 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import type { HistoryRow } from '../../base/domain/badge-history';
 import { inChunks, transact } from './dynamo-calls';
-import { onlineItemOf } from './features';
+import { type OnlineItem, onlineItemOf } from './features';
+import { endRow, featureRow } from './history-rows';
 import { attributesOf, type Item, plainValue } from './item-values';
 import { attributesFor, type OnlineTable, updateOf } from './online-table';
 import type { StoredRow } from './row-state';
@@ -20,6 +22,9 @@ export interface SkuRow {
   readonly stored: StoredRow;
 }
 
+/** `passed`: the item is at a later position; `changed`: it is not as it was read, and is to be read again. */
+type Outcome = 'served' | 'passed' | 'changed';
+
 /**
  * Serves SKUs, and what their lifecycle does to their stock: a discontinued SKU's items get an end, once it is shown as
  * discontinued; a SKU that comes back gets them back from state, ended or removed as they may be, before it is shown.
@@ -31,7 +36,9 @@ export class Lifecycle {
     private readonly online: OnlineTable,
   ) {}
 
-  async settle(rows: readonly SkuRow[]): Promise<void> {
+  /** Answers what the history is to say of it. */
+  async settle(rows: readonly SkuRow[]): Promise<HistoryRow[]> {
+    const history: HistoryRow[] = [];
     let open = rows;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`${open.length} skus are contended`);
@@ -41,13 +48,18 @@ export class Lifecycle {
       await inChunks(open, 1, async ([row]) => {
         const item = items.get(itemOf(row!).pk);
         if (this.#isPlain(row!, item)) plain.push(row!);
-        else if (!(await this.#change(row!, item))) failed.push(row!);
+        else {
+          const outcome = await this.#change(row!, item, history);
+          if (outcome === 'changed') failed.push(row!);
+          else history.push(featureRow(itemOf(row!), outcome === 'served' ? now() : undefined));
+        }
       });
-      await this.online.settle(
-        plain.map((row) => ({ item: itemOf(row), expected: items.get(itemOf(row).pk)?.position?.S })),
-      );
+      const writes = plain.map((row) => ({ item: itemOf(row), expected: items.get(itemOf(row).pk)?.position?.S }));
+      const passed = await this.online.settle(writes);
+      history.push(...writes.map(({ item }, index) => featureRow(item, passed.has(index) ? undefined : now())));
       open = failed;
     }
+    return history;
   }
 
   /** Whether nothing is to be done but to write the item, in whatever order with others. */
@@ -57,68 +69,84 @@ export class Lifecycle {
     return isLive && item.stockEnds?.BOOL !== true && item.expiresAt?.N === undefined;
   }
 
-  /** False when the item has changed since it was read. */
-  async #change(row: SkuRow, was: Item | undefined): Promise<boolean> {
+  async #change(row: SkuRow, was: Item | undefined, history: HistoryRow[]): Promise<Outcome> {
     const item = itemOf(row);
-    const { deleted, row: columns, position } = row.stored;
+    const { deleted, row: columns } = row.stored;
     const expected = was?.position?.S;
-    if (expected !== undefined && expected > position) return true;
+    if (expected !== undefined && expected > item.position) return 'passed';
     if (deleted) {
       // Its stock stays as it is; whether it has been given an end must be known for as long as it may come back.
       const expiresAt = was?.stockEnds?.BOOL === true ? null : this.state.tombstoneExpiry();
-      return this.online.writeVersion({ item, expected, expiresAt });
+      return outcomeOf(await this.online.writeVersion({ item, expected, expiresAt }));
     }
     if (columns.status === 'discontinued') {
+      // A repeat keeps the end that was given: someone may have read it already.
+      const isRepeat = expected === item.position;
+      const given = isRepeat ? was?.stockEndsAt?.N : undefined;
+      const endsAt = given === undefined ? Math.floor(Date.now() / 1_000) + graceSeconds : Number(given);
+      const isNews = plainValue(was?.status) !== 'discontinued' || isRepeat;
       const written = await this.online.writeVersion(
         { item, expected, expiresAt: null },
-        { stockEnds: { BOOL: true } },
+        { stockEnds: { BOOL: true }, ...(isNews ? { stockEndsAt: { N: String(endsAt) } } : {}) },
       );
-      const isNews = plainValue(was?.status) !== 'discontinued' || expected === position;
-      if (written && isNews) await this.#endStock(row);
-      return written;
+      if (written && isNews) await this.#endStock(row, endsAt, history);
+      return outcomeOf(written);
     }
-    if (was?.stockEnds?.BOOL === true) await this.#restoreStock(row);
-    return this.online.writeVersion({ item, expected, expiresAt: null }, { stockEnds: { BOOL: false } });
+    if (was?.stockEnds?.BOOL === true) await this.#restoreStock(row, was, history);
+    return outcomeOf(
+      await this.online.writeVersion({ item, expected, expiresAt: null }, { stockEnds: { BOOL: false } }),
+    );
   }
 
-  async #endStock(row: SkuRow): Promise<void> {
-    const expiresAt = Math.floor(Date.now() / 1_000) + graceSeconds;
-    await this.#eachStock(row, (pk) => ({
+  async #endStock(row: SkuRow, expiresAt: number, history: HistoryRow[]): Promise<void> {
+    const { changed } = await this.#eachStock(row, (pk) => ({
       Update: updateOf(this.online.tableName, pk, attributesOf({ expiresAt })),
     }));
+    history.push(...changed.map(({ pk }) => endRow(pk, expiresAt, now())));
   }
 
-  async #restoreStock(row: SkuRow): Promise<void> {
-    await this.#eachStock(row, (pk, attributes) => {
+  async #restoreStock(row: SkuRow, { stockEndsAt }: Item, history: HistoryRow[]): Promise<void> {
+    const { changed, known } = await this.#eachStock(row, (pk, attributes) => {
       const update = updateOf(this.online.tableName, pk, attributes);
       return {
         Update: { ...update, ConditionExpression: 'attribute_not_exists(#position) OR #position <= :position' },
       };
     });
+    history.push(...changed.map((item) => featureRow(item, now())));
+    // Whoever gave it its end may have been killed before it could say so.
+    if (stockEndsAt?.N !== undefined) history.push(...known.map(({ pk }) => endRow(pk, Number(stockEndsAt.N), now())));
   }
 
-  /** Changes the items of a SKU's stock while the SKU is as it was; stops where it is not, since another is at work then. */
-  async #eachStock(row: SkuRow, action: (pk: string, attributes: Item) => TransactWriteItem): Promise<void> {
+  /**
+   * Changes the items of a SKU's stock while the SKU is as it was; stops where it is not, since another is at work then.
+   * Answers the items that were changed, and those that are known, gone ones among them.
+   */
+  async #eachStock(
+    row: SkuRow,
+    action: (pk: string, attributes: Item) => TransactWriteItem,
+  ): Promise<{ readonly changed: readonly OnlineItem[]; readonly known: readonly OnlineItem[] }> {
+    const changed: OnlineItem[] = [];
     const check = this.state.check({ table: skus, key: row.key }, row.stored.position);
     for (let round = 1; round <= rounds; round++) {
       const rows = await this.state.readGroup(stock, row.key[0]!);
-      const live = rows
-        .filter(({ stored }) => !stored.deleted)
-        .map(({ key, stored }) => onlineItemOf(stock, key, stored)!);
+      const known = rows.map(({ key, stored }) => onlineItemOf(stock, key, stored)!);
+      const live = known.filter(({ deleted }) => !deleted);
       let isDone = true;
       for (let start = 0; start < live.length; start += itemsPerTransaction) {
-        const actions = live
-          .slice(start, start + itemsPerTransaction)
-          .map((item) => action(item.pk, attributesFor(item, null)));
+        const items = live.slice(start, start + itemsPerTransaction);
+        const actions = items.map((item) => action(item.pk, attributesFor(item, null)));
         const failed = await transact(this.state.dynamoDb, [check, ...actions]);
-        if (failed?.has(0)) return;
+        if (failed?.has(0)) return { changed, known };
         // An item is ahead of the row that was read: the row has changed, so it is read again.
-        if (failed !== undefined) isDone = false;
+        if (failed === undefined) changed.push(...items);
+        else isDone = false;
       }
-      if (isDone) return;
+      if (isDone) return { changed, known };
     }
     throw new Error('the stock of a sku is contended');
   }
 }
 
+const now = () => new Date().toISOString();
+const outcomeOf = (written: boolean): Outcome => (written ? 'served' : 'changed');
 const itemOf = ({ key, stored }: SkuRow) => onlineItemOf(skus, key, stored)!;

@@ -35,22 +35,29 @@ export class OnlineTable {
 
   /**
    * Brings items to their positions or finds them at later ones. An item at the same position is written again: what a
-   * crash left out is made up for by a redelivery, or by the row's next change.
+   * crash left out is made up for by a redelivery, or by the row's next change. Answers the indexes of those that were
+   * passed by a later position.
    */
-  async settle(writes: readonly OnlineWrite[]): Promise<void> {
+  async settle(writes: readonly OnlineWrite[]): Promise<ReadonlySet<number>> {
     const failed = await writeVersions(this.dynamoDb, this.tableName, writes.map(versioned));
-    await inChunks([...failed], 1, async ([index]) => this.#settleOne(writes[index!]!));
+    const passed = new Set<number>();
+    await inChunks([...failed], 1, async ([index]) => {
+      if (!(await this.#settleOne(writes[index!]!))) passed.add(index!);
+    });
+    return passed;
   }
 
-  async #settleOne({ item, expiresAt = null }: OnlineWrite): Promise<void> {
+  /** False when the item is at a later position. */
+  async #settleOne({ item, expiresAt = null }: OnlineWrite): Promise<boolean> {
     try {
       // What the item is now is not known: it may be the tombstone of a row that has come back, so its end goes.
       await this.update(item.pk, attributesFor(item, expiresAt), {
         condition: 'attribute_not_exists(#position) OR #position <= :position',
       });
+      return true;
     } catch (error) {
-      // The item is newer.
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
     }
   }
 

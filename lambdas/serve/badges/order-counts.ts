@@ -1,13 +1,27 @@
 import { type TransactWriteItem, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { transact, whileInConflict } from './dynamo-calls';
+import type { HistoryRow } from '../../base/domain/badge-history';
+import { backOff, transact, whileInConflict } from './dynamo-calls';
+import { countRows } from './history-rows';
+import type { Item } from './item-values';
 import { onlineKey } from './lookup/online-items';
 import type { OnlineTable } from './online-table';
 import { type CountChange, countChanges, firstCountedDay, summed } from './promises';
+import type { Counted } from './row-state';
 import type { StateTable, StateWrite } from './state-table';
 
 // A transaction takes 100 actions, an expression 4 KB: some forty bytes a day.
 const actionsPerTransaction = 100;
 const daysPerCentre = 40;
+const rounds = 20;
+
+/** The counts of a centre as they stood when they were read or written last. */
+interface CentreCounts {
+  /** The day on which the centre's item was looked at. */
+  readonly lookedAt: string;
+  /** Raised with every change, so that it names what the counts were; undefined before the first. */
+  readonly version: number | undefined;
+  readonly promised: Readonly<Record<string, number>>;
+}
 
 interface Order<W> {
   readonly write: W;
@@ -17,64 +31,108 @@ interface Order<W> {
 /**
  * Orders and the counts that they stand for, which change in one transaction or not at all: an order's row is replaced on
  * condition of its old position, so what it adds to and takes from the counts is exact, however often it is tried.
+ *
+ * A centre's counts have a version, on condition of which they change: each version is one known set of orders, which a
+ * receipt can name. The order's row keeps what its change did, so that a redelivery can still tell the history.
  */
 export class OrderCounts {
-  /** Centres whose item is known to have its map, by the day on which it was looked at. */
-  readonly #ready = new Map<string, string>();
+  readonly #centres = new Map<string, CentreCounts>();
 
   constructor(
     private readonly state: StateTable,
     private readonly online: OnlineTable,
   ) {}
 
-  /** Writes orders that are still as they were read; answers those that are not. */
-  async write<W extends StateWrite>(writes: readonly W[]): Promise<W[]> {
+  /** Writes orders that are still as they were read; answers those that are not, and what the history is to say. */
+  async write<W extends StateWrite>(
+    writes: readonly W[],
+  ): Promise<{ readonly failed: readonly W[]; readonly history: readonly HistoryRow[] }> {
     const firstDay = firstCountedDay(Date.now());
     const orders = writes.map((write) => ({ write, changes: countChanges(write.stored, write.next, firstDay) }));
     const still = orders.filter(({ changes }) => changes.length === 0).map(({ write }) => write);
     const failed = [...(await this.state.write(still))].map((index) => still[index]!);
+    const history: HistoryRow[] = [];
     // One after the other: two of one batch that meet in a centre would cancel each other.
     for (const pack of packsOf(orders.filter(({ changes }) => changes.length > 0)))
-      failed.push(...(await this.#transact(pack, firstDay)));
-    return failed;
+      failed.push(...(await this.#transact(pack, firstDay, history)));
+    return { failed, history };
   }
 
-  async #transact<W extends StateWrite>(pack: readonly Order<W>[], firstDay: string): Promise<W[]> {
+  async #transact<W extends StateWrite>(
+    pack: readonly Order<W>[],
+    firstDay: string,
+    history: HistoryRow[],
+  ): Promise<W[]> {
     const failed: W[] = [];
-    for (let open = pack; open.length > 0; ) {
-      const counts = summed(open.flatMap(({ changes }) => changes));
-      for (const fc of counts.keys()) await this.#prepare(fc, firstDay);
+    let open = pack;
+    for (let round = 1; open.length > 0; round++) {
+      if (round > rounds) throw new Error(`the counts of ${open.length} orders are contended`);
+      // What was read a moment ago is mostly still so.
+      if (round > 2) await backOff(round - 1);
+      const changes = open.flatMap((order) => order.changes);
+      const sums = summed(changes);
+      const next = new Map<string, CentreCounts & { readonly version: number }>();
+      for (const fc of new Set(changes.map((change) => change.fc)))
+        next.set(fc, raised(await this.#known(fc, firstDay), sums.get(fc)));
+      const written = open.map(({ write, changes }) => {
+        const counted = changes.map((change) => countedBy(change, write, next.get(change.fc)!));
+        return { ...write, next: { ...write.next, counted } };
+      });
+      const centres = [...next];
       const refused = await transact(this.state.dynamoDb, [
-        ...open.map(({ write }) => this.state.action(write)),
-        ...[...counts].map(([fc, days]) => this.#count(fc, days)),
+        ...written.map((write) => this.state.action(write)),
+        ...centres.map(([fc, { version }]) => this.#count(fc, sums.get(fc) ?? new Map(), version)),
       ]);
-      if (refused === undefined) break;
+      if (refused === undefined) {
+        const readableAt = new Date().toISOString();
+        for (const [fc, counts] of centres) this.#centres.set(fc, counts);
+        for (const { key, next } of written) history.push(...countRows(key[0]!, next.counted, readableAt));
+        break;
+      }
+      for (const [index, [fc]] of centres.entries())
+        if (refused.has(open.length + index)) await this.#read(fc, firstDay);
       failed.push(...open.filter((_, index) => refused.has(index)).map(({ write }) => write));
       open = open.filter((_, index) => !refused.has(index));
     }
     return failed;
   }
 
-  #count(fc: string, days: ReadonlyMap<string, number>): TransactWriteItem {
+  #count(fc: string, days: ReadonlyMap<string, number>, version: number): TransactWriteItem {
     const list = [...days];
     const sets = list.map((_, index) => `promised.#d${index} = if_not_exists(promised.#d${index}, :zero) + :n${index}`);
+    const known = this.#centres.get(fc)?.version;
     return {
       Update: {
         TableName: this.online.tableName,
         Key: { pk: { S: onlineKey.centre(fc) } },
-        UpdateExpression: `SET ${sets.join(', ')}`,
-        ExpressionAttributeNames: Object.fromEntries(list.map(([day], index) => [`#d${index}`, day])),
+        UpdateExpression: `SET ${['countsVersion = :version', ...sets].join(', ')}`,
+        ConditionExpression: known === undefined ? 'attribute_not_exists(countsVersion)' : 'countsVersion = :known',
+        ...(list.length === 0
+          ? {}
+          : { ExpressionAttributeNames: Object.fromEntries(list.map(([day], index) => [`#d${index}`, day])) }),
         ExpressionAttributeValues: {
-          ':zero': { N: '0' },
+          ':version': { N: String(version) },
+          ...(known === undefined ? {} : { ':known': { N: String(known) } }),
+          ...(list.length === 0 ? {} : { ':zero': { N: '0' } }),
           ...Object.fromEntries(list.map(([, by], index) => [`:n${index}`, { N: String(by) }])),
         },
       },
     };
   }
 
+  /** The counts that were read or written last: a guess that fails costs a transaction. */
+  async #known(fc: string, firstDay: string): Promise<CentreCounts> {
+    const known = this.#centres.get(fc);
+    return known?.lookedAt === firstDay ? known : this.#prepare(fc, firstDay);
+  }
+
+  async #read(fc: string, firstDay: string): Promise<void> {
+    const pk = onlineKey.centre(fc);
+    this.#centres.set(fc, countsIn((await this.online.read([pk])).get(pk), firstDay));
+  }
+
   /** Gives a centre its map, which an expression cannot make on the way, and drops the days that are over: once a day. */
-  async #prepare(fc: string, firstDay: string): Promise<void> {
-    if (this.#ready.get(fc) === firstDay) return;
+  async #prepare(fc: string, firstDay: string): Promise<CentreCounts> {
     const item = { TableName: this.online.tableName, Key: { pk: { S: onlineKey.centre(fc) } } };
     const { dynamoDb } = this.online;
     const { Attributes } = await whileInConflict(() =>
@@ -87,7 +145,8 @@ export class OrderCounts {
         }),
       ),
     );
-    const over = Object.keys(Attributes?.promised?.M ?? {}).filter((day) => day < firstDay);
+    const counts = countsIn(Attributes, firstDay);
+    const over = Object.keys(counts.promised).filter((day) => day < firstDay);
     for (let start = 0; start < over.length; start += daysPerCentre) {
       const days = over.slice(start, start + daysPerCentre);
       await whileInConflict(() =>
@@ -100,8 +159,45 @@ export class OrderCounts {
         ),
       );
     }
-    this.#ready.set(fc, firstDay);
+    this.#centres.set(fc, counts);
+    return counts;
   }
+}
+
+function countsIn(item: Item | undefined, lookedAt: string): CentreCounts {
+  const promised = Object.entries(item?.promised?.M ?? {}).map(([day, { N }]) => [day, Number(N)] as const);
+  const version = item?.countsVersion?.N;
+  return {
+    lookedAt,
+    version: version === undefined ? undefined : Number(version),
+    promised: Object.fromEntries(promised),
+  };
+}
+
+/** A version is a time where that is later than the last one, so that a table that is made anew repeats none. */
+function raised({ lookedAt, version = 0, promised }: CentreCounts, by: ReadonlyMap<string, number> = new Map()) {
+  const changed = [...by].map(([day, change]) => [day, (promised[day] ?? 0) + change] as const);
+  return {
+    lookedAt,
+    version: Math.max(version + 1, Date.now()),
+    promised: { ...promised, ...Object.fromEntries(changed) },
+  };
+}
+
+function countedBy(
+  { fc, day, by }: CountChange,
+  { next: { position, commitTime } }: StateWrite,
+  { version, promised }: CentreCounts & { readonly version: number },
+): Counted {
+  return {
+    fc,
+    day,
+    by: by < 0 ? -1 : 1,
+    version,
+    orders: promised[day] ?? 0,
+    position,
+    ...(commitTime === undefined ? {} : { commitTime }),
+  };
 }
 
 /** As many orders to a transaction as fit with the centres that they count in. */

@@ -67,7 +67,7 @@ export class RowApplier {
       )!;
       const work = { ...row, stored, next };
       if (next !== stored) changed.push(work);
-      else if (row.changes.some(({ position }) => position === next.position)) {
+      else if (row.changes.some((change) => isIn(change, next))) {
         result.repeated += 1;
         // State may have been written, and the view not: a crash between the two is mended here.
         settled.push(work);
@@ -79,6 +79,11 @@ export class RowApplier {
     await this.view.serve([...written, ...settled]);
     return [...failed];
   }
+}
+
+/** Whether the stored row is what this change made of it, or filled in. */
+function isIn({ position }: RowChange, stored: StoredRow): boolean {
+  return position === stored.position || (stored.fills > 0 && Object.values(stored.lagging).includes(position));
 }
 
 /** A change and the epoch that it arrived in. */
@@ -112,7 +117,8 @@ export function byRow(changes: readonly DatedChange[]): RowChanges[] {
 
 const columns = new Map<string, readonly string[]>();
 
-function columnsOf(table: string): readonly string[] {
+/** The canonical columns of a table, key included. */
+export function columnsOf(table: string): readonly string[] {
   let known = columns.get(table);
   if (known === undefined) {
     const [database, name] = table.split('.') as [SourceName, string];

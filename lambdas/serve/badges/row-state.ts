@@ -10,6 +10,21 @@ export interface StoredRow {
   readonly lagging: Readonly<Record<string, string>>;
   /** How often a late change has filled in such columns: together with the position it names this very image. */
   readonly fills: number;
+  /** Of an order: what the last change of it that counted did. */
+  readonly counted?: readonly Counted[];
+}
+
+/** What an order's change did to the count of a centre and day. */
+export interface Counted {
+  readonly fc: string;
+  readonly day: string;
+  readonly by: 1 | -1;
+  /** The count's version that this change is part of, and what the count was then. */
+  readonly version: number;
+  readonly orders: number;
+  /** Of the order. */
+  readonly position: string;
+  readonly commitTime?: string;
 }
 
 /** What a change does to one key. A change of the primary key is two of these. */

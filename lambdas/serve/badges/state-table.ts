@@ -109,6 +109,7 @@ export class StateTable {
       row: { M: attributesOf(next.row) },
       lagging: { M: attributesOf(next.lagging) },
       fills: { N: String(next.fills) },
+      ...(next.counted === undefined ? {} : { counted: { S: JSON.stringify(next.counted) } }),
     };
     // A row that lives has no expiry: DynamoDB passes over one that is not a number.
     if (next.deleted)
@@ -140,5 +141,6 @@ export function storedRow(item: Readonly<Item>): StoredRow {
     deleted: item.deleted?.BOOL === true,
     lagging: Object.fromEntries(Object.entries(item.lagging?.M ?? {}).map(([column, { S = '' }]) => [column, S])),
     fills: Number(item.fills?.N ?? 0),
+    ...(item.counted?.S === undefined ? {} : { counted: JSON.parse(item.counted.S) }),
   };
 }

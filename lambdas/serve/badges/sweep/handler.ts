@@ -1,11 +1,12 @@
 import type { Context } from 'aws-lambda';
-import { dynamoDbClient, s3Client } from '../../../base/runtime/clients';
+import { dynamoDbClient, firehoseClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
 import { countMetrics } from '../../../base/runtime/log';
 import { BeatsTable } from '../beats-table';
 import { ChangeApplier } from '../change-applier';
 import { Epochs } from '../epochs';
 import { HeldRegistry } from '../held-registry';
+import { BadgeHistory } from '../history';
 import { OnlineTable } from '../online-table';
 import { StateTable } from '../state-table';
 import { LoadSweep } from './load-sweep';
@@ -18,11 +19,19 @@ const state = new StateTable(dynamoDb, {
   tombstoneDays: Number(requireEnv('TOMBSTONE_DAYS')),
 });
 const online = new OnlineTable(dynamoDb, requireEnv('ONLINE_TABLE_NAME'));
+const applier = new ChangeApplier(state, online);
+const history = new BadgeHistory(firehoseClient(), requireEnv('HISTORY_STREAM_NAME'));
 const load = new LoadSweep({
   epochs: new Epochs(dynamoDb, requireEnv('EPOCHS_TABLE_NAME')),
   beats: new BeatsTable(online),
   registry: new HeldRegistry(online, stateTableName),
-  walk: new SweepWalk(dynamoDb, stateTableName, new ChangeApplier(state, online)),
+  walk: new SweepWalk(dynamoDb, stateTableName, {
+    async apply(rows) {
+      const applied = await applier.apply(rows);
+      await history.write(applied.history, Date.now());
+      return applied;
+    },
+  }),
   s3: s3Client(),
   heldBucket: requireEnv('HELD_BUCKET_NAME'),
 });

@@ -32,7 +32,9 @@ export class SweepWalk {
         new ScanCommand({
           TableName: this.stateTableName,
           Limit: rowsPerPage,
-          FilterExpression: 'begins_with(pk, :database) AND #position < :position AND NOT #deleted = :true',
+          // What was swept already is here when a run was killed on this page: whoever is told of it may not know it yet.
+          FilterExpression:
+            'begins_with(pk, :database) AND (#position = :position OR (#position < :position AND NOT #deleted = :true))',
           ProjectionExpression: 'pk, sk',
           ExpressionAttributeNames: { '#position': 'position', '#deleted': 'deleted' },
           ExpressionAttributeValues: {
