@@ -366,7 +366,7 @@ describe('the report', () => {
     expect(again).toEqual(outcome);
     const page = await read(outcome.page);
     expect(page).toContain('Every difference is explained');
-    for (const name of breakClasses) expect(page).toContain(`<details id="${name}">`);
+    for (const name of breakClasses) expect(page).toContain(`<p id="${name}">`);
     expect(page).not.toMatch(/<script|https?:\/\/|tok_/);
     const [{ breaks }] = await rowsOf('SELECT COUNT(*)::int AS breaks FROM finance.reconciliation_breaks');
     expect((await read(outcome.csv)).trimEnd().split('\r\n')).toHaveLength(breaks + 1);

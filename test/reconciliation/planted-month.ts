@@ -137,7 +137,7 @@ function saleOf(random: Random, number: number, day: Day): Sale {
     const withoutReference = knows < 3;
     // Neither side has a reference in common: amount and time alone. Odd amounts keep them apart from all others.
     const byTime = knows === 3 && parts === 1;
-    const own = byTime ? amount * 100_000 + number : amount;
+    const own = byTime ? Math.sign(amount) * (3_000_000 + number) : amount;
     tenders.push({
       source: 'pos-eu',
       transaction_id: transaction,

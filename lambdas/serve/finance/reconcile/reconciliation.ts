@@ -62,37 +62,34 @@ export function reconciliationStatements(
 function termsTable(terms: AllGatewayTerms): string {
   return constants(
     'terms',
-    ['gateway', 'time_zone', 'rounding'],
-    Object.entries(terms).map(([gateway, { timeZone, roundingMinorUnits }]) => [
+    ['gateway', 'time_zone', 'rounding', 'settlement_days', 'grace_days'],
+    Object.entries(terms).map(([gateway, { timeZone, roundingMinorUnits, settlementDays, graceDays }]) => [
       `CAST(${literal(gateway)} AS varchar(64))`,
       `CAST(${literal(timeZone)} AS varchar(64))`,
-      String(roundingMinorUnits),
+      ...[roundingMinorUnits, settlementDays, graceDays].map(String),
     ]),
   );
 }
 
-/** Until when each gateway should have settled the sales of each day. */
+/** Until when the sales of each day are to be settled, by the n of T+n. */
 function dueDatesTable(terms: AllGatewayTerms, days: readonly Day[]): string {
+  const promised = new Set(Object.values(terms).map(({ settlementDays }) => settlementDays));
   return constants(
     'due_dates',
-    ['gateway', 'business_date', 'due_date', 'missing_from'],
-    Object.entries(terms).flatMap(([gateway, { settlementDays, graceDays }]) =>
-      days.map((day) => {
-        const due = addWeekdays(day, settlementDays);
-        return [
-          `CAST(${literal(gateway)} AS varchar(64))`,
-          dateLiteral(day),
-          dateLiteral(due),
-          dateLiteral(addDays(due, graceDays + 1)),
-        ];
-      }),
+    ['settlement_days', 'business_date', 'due_date'],
+    [...promised].flatMap((settlementDays) =>
+      days.map((day) => [String(settlementDays), dateLiteral(day), dateLiteral(addWeekdays(day, settlementDays))]),
     ),
   );
 }
 
 /** A small temporary table of constants. Redshift knows no VALUES in a query. */
 function constants(name: string, columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const selects = rows.map((row) => `SELECT ${row.map((value, at) => `${value} AS ${columns[at]}`).join(', ')}`);
+  const selects = rows.map(
+    (row, place) =>
+      // The first row names the columns.
+      `SELECT ${row.map((value, at) => (place === 0 ? `${value} AS ${columns[at]}` : value)).join(', ')}`,
+  );
   return `CREATE TEMP TABLE ${name} AS\n${selects.join('\nUNION ALL\n')}`;
 }
 

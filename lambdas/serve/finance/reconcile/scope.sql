@@ -17,11 +17,13 @@ SELECT
   sold.card_brand,
   sold.card_last4,
   due.due_date,
-  due.missing_from
+  due.due_date + COALESCE(own.grace_days, usual.grace_days) + 1 AS missing_from
 FROM finance.sale_tenders AS sold
-LEFT JOIN terms ON terms.gateway = LOWER(COALESCE(sold.gateway, 'none'))
+LEFT JOIN terms AS own ON own.gateway = LOWER(COALESCE(sold.gateway, 'none'))
+JOIN terms AS usual ON usual.gateway = '*'
 JOIN due_dates AS due
-  ON due.gateway = COALESCE(terms.gateway, '*') AND due.business_date = sold.business_date
+  ON due.settlement_days = COALESCE(own.settlement_days, usual.settlement_days)
+  AND due.business_date = sold.business_date
 WHERE sold.business_date BETWEEN :window_from AND :window_to
   AND sold.signed_amount <> 0
   AND (sold.gateway IS NOT NULL OR sold.tender_type = 'card');

@@ -63,7 +63,7 @@ export function reportPage(data: ReportData): string {
 <h1>Reconciliation <span class="period">${period}</span></h1>
 <p class="status ${unexplained ? 'bad' : 'good'}"><strong>${
     unexplained ? 'Unexplained differences remain' : 'Every difference is explained'
-  }</strong> ${explainedPercent} % explained</p>
+  }</strong> ${explainedPercent}\u00a0% explained</p>
 <dl class="facts">
 <div><dt>pairs</dt><dd>${count(matches)}</dd></div>
 <div><dt>breaks</dt><dd>${count(breaks)}</dd></div>
@@ -72,7 +72,7 @@ export function reportPage(data: ReportData): string {
 </dl>
 </header>
 <main>
-${proofSection(data.totals)}
+${proofSection(data)}
 ${classSection(data)}
 ${drillDown(data)}
 ${daySection(data.days)}
@@ -83,7 +83,7 @@ ${daySection(data.days)}
 `.text;
 }
 
-function proofSection(totals: readonly Row[]): Html {
+function proofSection({ totals, unexplained: isOpen }: ReportData): Html {
   const rows = totals.map((row) => {
     const [gateway, currency, tenders, ledger, differences, unexplained, lines, settled, , transit, fees, net] =
       row.map((value) => value ?? '0') as string[];
@@ -95,7 +95,7 @@ function proofSection(totals: readonly Row[]): Html {
 <th scope="row">${gateway} <span class="currency">${currency}</span></th>
 ${cell('Ledger', ledger, `${count(tenders!)} tenders`)}
 ${cell('Explained differences', differences)}
-<td class="number ${unexplained === '0' ? '' : 'bad'}" data-label="Unexplained">${money(unexplained!, currency!)}</td>
+<td class="number ${isOpen && unexplained !== '0' ? 'bad' : ''}" data-label="Unexplained">${money(unexplained!, currency!)}</td>
 ${cell('Settled gross', settled, `${count(lines!)} lines`)}
 ${cell('In transit', transit)}
 ${cell('Fees', fees)}
@@ -159,9 +159,9 @@ function drillDown({ classes, findings }: ReportData): Html {
       all > BigInt(shown.length)
         ? html`<p>The largest ${shown.length} of ${count(all)}; the rest is in breaks.csv.</p>`
         : '';
-    return html`<details id="${name}"${name === 'unexplained' ? html` open` : ''}>
+    return html`<details${name === 'unexplained' ? html` open` : ''}>
 <summary>${name} <span class="badge">${count(all)}</span></summary>
-<p>${meanings[name]}.</p>${more}
+<p id="${name}">${meanings[name]}.</p>${more}
 ${shown.map(card)}
 </details>`;
   });

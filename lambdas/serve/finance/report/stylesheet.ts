@@ -58,10 +58,10 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .stacks thead { display: none; }
   .stacks tr { margin: .75rem 0; padding: .6rem .9rem; border: 1px solid var(--line); border-radius: .5rem; }
   .stacks th, .stacks td { padding: .2rem 0; border: 0; }
-  .stacks td { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
+  .stacks td { display: flex; flex-wrap: wrap; justify-content: space-between; column-gap: 1rem; text-align: right; }
   .stacks td::before { content: attr(data-label); color: var(--soft); text-align: left; white-space: nowrap; }
   .stacks td.none { display: none; }
-  .stacks td small { display: inline; margin-left: .5rem; }
+  .stacks td small { flex-basis: 100%; }
   .sides { grid-template-columns: 1fr; }
 }
 @media print { details { break-inside: avoid; } }
