@@ -121,6 +121,13 @@ export class NodeFunction extends Construct {
     return this.environment(variable, bucket.bucketName);
   }
 
+  /** Lists and reads the batches that Lambda gave up. */
+  readsGivenUp(bucket: Bucket): this {
+    this.allow(['s3:ListBucket'], [bucket.bucketArn], { StringEquals: { 's3:prefix': 'aws/lambda/' } });
+    this.allow(['s3:GetObject'], [bucket.arnForObjects('aws/lambda/*')]);
+    return bucket.encryptionKey === undefined ? this : this.usesKeyThrough('s3', bucket.encryptionKey, ['kms:Decrypt']);
+  }
+
   readsSecret(secret: Secret, variable: string): this {
     this.allow(['secretsmanager:GetSecretValue'], [secret.secretArn]);
     if (secret.encryptionKey !== undefined)

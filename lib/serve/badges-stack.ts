@@ -65,7 +65,7 @@ export class BadgesStack extends Stack {
       reader: 'Badges',
       impact,
     });
-    apply.consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    apply.consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME').readsGivenUp(held);
     // The lake keeps each policy that was ever in force: what was answered under it can be explained for as long.
     apply.consumer.environment('BADGE_POLICY', JSON.stringify(stage.badges.policy));
     const sweep = this.#sweep(stage, key, held);
@@ -123,12 +123,12 @@ export class BadgesStack extends Stack {
     const sweep = new NodeFunction(this, 'Sweep', {
       stage,
       directory: 'serve/badges/sweep',
-      description: 'Sweeps rows that a load did not touch, and vouches for the database again',
+      description: 'Sweeps rows that a load did not touch, and says what is vouched for',
       key,
       timeout: Duration.minutes(5),
       memoryMebibytes: 512,
     })
-      .allow(['s3:ListBucket'], [held.bucketArn], { StringEquals: { 's3:prefix': 'aws/lambda/' } })
+      .readsGivenUp(held)
       .environment('HELD_BUCKET_NAME', held.bucketName);
     everyMinute(this, 'SweepSchedule', {
       description: 'Sweeps after loads',

@@ -8,6 +8,7 @@ import { readBatch } from '../../base/runtime/stream-batch';
 import { type ReadChange, read, type UnusableRecord } from './apply/reading';
 import type { BeatsTable } from './beats-table';
 import { type Epoch, type Epochs, epochAt } from './epochs';
+import { GivenUpBatches } from './given-up';
 import type { HeldMark, HeldRegistry } from './held-registry';
 import { loadMark } from './load';
 import { onlineKey } from './lookup/online-items';
@@ -48,7 +49,11 @@ export interface RecordedBatch {
  * read. Answers what there is to count.
  */
 export class ChangeReader {
-  constructor(private readonly props: ChangeReaderProps) {}
+  readonly #givenUp: GivenUpBatches;
+
+  constructor(private readonly props: ChangeReaderProps) {
+    this.#givenUp = new GivenUpBatches(props);
+  }
 
   async read(event: KinesisStreamEvent): Promise<Readonly<Record<string, number>>> {
     const { databases, applier, beats: beatsTable } = this.props;
@@ -65,11 +70,14 @@ export class ChangeReader {
     const epochIn = (database: SourceName, arrivedAt: number) => epochAt(epochsOf.get(database)!, arrivedAt);
     const epochOfChange = ({ change, arrivedAt }: ReadChange) => epochIn(change.database, arrivedAt);
 
+    let isLoad = false;
     for (const [database, list] of epochsOf) {
       const newest = list.findLast(({ epoch }) =>
         arrivals.some((arrival) => arrival.database === database && epochIn(database, arrival.arrivedAt) === epoch),
       );
-      if (newest !== undefined && newest.epoch > known.get(database)!.epoch) await this.#markLoad(database, newest);
+      if (newest === undefined || newest.epoch <= known.get(database)!.epoch) continue;
+      isLoad = true;
+      await this.#markLoad(database, newest);
     }
     const dated = rows.map((row) => ({ change: row.change, epoch: epochOfChange(row) }));
     const changed = byRow(dated);
@@ -79,10 +87,15 @@ export class ChangeReader {
     const done = [...rows, ...beats].map(({ record }) => record.position);
     for (const [database, { held }] of known) if (held > 0) await this.#release(database, done, changed);
 
+    // A batch before this one may be missing, and its beats would hide it.
+    if (this.#givenUp.isSuspicious(Math.min(...beats.map(({ arrivedAt }) => arrivedAt))))
+      await this.#givenUp.check(databases);
     const slots = beats.flatMap((beat) => beatOf(beat, epochOfChange(beat)));
     for (const [database, { beats: before }] of known)
       await beatsTable.note(database, before, newestBeats(database, slots));
-    const now = await beatsTable.read(databases);
+    // A batch that has neither beats nor anything held moves nothing that is said of its databases.
+    const isMoved = beats.length + unusable.length > 0 || [...known.values()].some(({ held }) => held > 0);
+    const now = isMoved || isLoad ? await beatsTable.read(databases) : known;
     await this.props.recorder?.record({
       arrivedAt: arrivals[0]?.arrivedAt ?? Date.now(),
       beats: slots,

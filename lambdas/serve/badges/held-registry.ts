@@ -7,10 +7,12 @@ import { type BeatsItem, beatsItemOf } from './watermark';
 
 /** The id of the mark that a load leaves while it goes on. */
 export const loadMarkId = 'load';
+/** The id of the mark that batches leave which Lambda has given up. */
+export const givenUpMarkId = 'given-up';
 
 /** Why a database, or one of its items, may claim to know nothing from `since` on. */
 export interface HeldMark {
-  /** The record's place in its stream, which a redrive keeps; or `loadMarkId`. */
+  /** The record's place in its stream, which a redrive keeps; `loadMarkId` or `givenUpMarkId`. */
   readonly id: string;
   /** UTC, ISO 8601. */
   readonly since: string;
