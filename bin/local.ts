@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ShopDay } from '../local/demonstration/shop-day';
 import { type Options, readOptions, UsageError, usage } from '../local/options';
 import { reportOf, settledIn, storeTotals } from '../local/report';
 import { Run } from '../local/run';
@@ -112,29 +113,45 @@ async function demonstrate(run: Run, options: Options, summary: LiveSummary, sig
   console.log(`sending ${files.join(', ')} at ${rate} events a second; Ctrl-C ends\n`);
   const started = performance.now();
   const outcome: { finished?: true; failure?: Error } = {};
+  const shop = await ShopDay.open(run.endpoints, files);
+  shop?.follow(() => sender.totals.received);
   const sending = (async () => {
     for (const file of files) await sender.sendFile(file);
   })().then(
     () => Object.assign(outcome, { finished: true }),
     (failure: Error) => Object.assign(outcome, { failure }),
   );
-  const draw = async () =>
-    summary.draw(liveLines(run, sender.totals, await storeTotals(run), (performance.now() - started) / 1_000));
+  const draw = async () => {
+    const [stores, badges] = await Promise.all([storeTotals(run), shop?.look()]);
+    summary.draw(liveLines(run, sender.totals, stores, (performance.now() - started) / 1_000, badges));
+  };
 
-  let settled = false;
-  while (!signal.aborted) {
-    const { finished, failure } = outcome;
-    if (failure !== undefined) throw failure;
-    if (!settled || process.stdout.isTTY) await draw();
-    if (finished && !settled) {
-      await run.drain(signal);
-      settled = true;
-      await draw();
-      summary.print('everything has been sent and absorbed; the platform stays up until Ctrl-C');
+  try {
+    let settled = false;
+    while (!signal.aborted) {
+      const { finished, failure } = outcome;
+      if (failure !== undefined) throw failure;
+      if (!settled || process.stdout.isTTY) await draw();
+      if (finished && !settled) {
+        await shop?.rest();
+        await run.drain(signal);
+        settled = true;
+        await draw();
+        summary.print('all sales have been sent and absorbed; stock goes on moving, until Ctrl-C');
+        shop?.follow(evenly(shop.sold, rate));
+      }
+      await delay(process.stdout.isTTY ? 1_000 : 5_000, undefined, { signal }).catch(() => {});
     }
-    await delay(process.stdout.isTTY ? 1_000 : 5_000, undefined, { signal }).catch(() => {});
+    await sending;
+  } finally {
+    await shop?.close();
   }
-  await sending;
+}
+
+/** A count that grows by so many a second. */
+function evenly(from: number, perSecond: number): () => number {
+  const started = performance.now();
+  return () => from + ((performance.now() - started) / 1_000) * perSecond;
 }
 
 /** It was told to end. */

@@ -190,24 +190,29 @@ export class Run {
 
   /**
    * What is about time itself goes by the clock: heartbeats and watches, every minute. Each has its own second of the
-   * minute, in the template's order. So within the first seconds a load is found to be through, the heartbeat comes late
-   * enough after it to tell of that, and the sweep vouches for the database.
+   * minute, in the template's order, counted from when the first, the watch of the replications, is through. So within the
+   * first seconds a load is found to be through, the heartbeat comes late enough after it to tell of that, and the sweep
+   * vouches for the database.
    */
   #keepTime(): void {
     const minutely = this.account.schedules.filter(({ everyMinutes }) => everyMinutes === 1);
     const running = new Set<LocalSchedule>();
-    const tick = (schedule: LocalSchedule) => {
+    const tick = async (schedule: LocalSchedule): Promise<void> => {
       if (running.has(schedule)) return;
       running.add(schedule);
-      void this.#runSchedule(schedule).finally(() => running.delete(schedule));
+      await this.#runSchedule(schedule).finally(() => running.delete(schedule));
     };
-    for (const [index, schedule] of minutely.entries()) {
-      const first = setTimeout(() => {
-        tick(schedule);
-        this.#minutes.push(setInterval(tick, 60_000, schedule));
-      }, index * scheduleGapMs);
-      this.#minutes.push(first);
-    }
+    const begin = (schedule: LocalSchedule): Promise<void> => {
+      this.#minutes.push(setInterval(tick, 60_000, schedule));
+      return tick(schedule);
+    };
+    const [watch, ...others] = minutely;
+    if (watch === undefined) return;
+    void begin(watch).then(() => {
+      if (this.#closing !== undefined) return;
+      for (const [index, schedule] of others.entries())
+        this.#minutes.push(setTimeout(begin, (index + 1) * scheduleGapMs, schedule));
+    });
   }
 
   /** Runs what runs once a day, when everything is in the stores: once, unless more has come since. Whether it went well. */

@@ -231,7 +231,7 @@ function parsed(text: string): any {
 }
 
 /** Lines end with a line feed only: other separators may stand unescaped in a JSON string. */
-async function* linesOf(file: string): AsyncGenerator<string> {
+export async function* linesOf(file: string): AsyncGenerator<string> {
   const bytes = createReadStream(file);
   // Errors of the file end the iteration, whoever reads it.
   const input: Readable = file.endsWith('.gz') ? pipeline(bytes, createGunzip(), () => {}) : bytes;

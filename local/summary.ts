@@ -1,3 +1,4 @@
+import type { BadgeSummary } from './demonstration/badge-watch';
 import type { Report } from './report';
 import type { Run } from './run';
 import type { IngestTotals } from './sender';
@@ -55,7 +56,13 @@ function printable(line: string): string {
   return line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
-export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores'], seconds: number): string[] {
+export function liveLines(
+  run: Run,
+  ingest: IngestTotals,
+  stores: Report['stores'],
+  seconds: number,
+  badges?: BadgeSummary,
+): string[] {
   const { merchandising, finance, lake, inventory } = stores;
   const row = (name: string, totals: Partial<(typeof stores)['finance']>) =>
     `  ${name.padEnd(14)}${number(totals.transactions)}${number(totals.lines)}${number(totals.units)}  ${moneyOf(totals.net)}`;
@@ -70,8 +77,19 @@ export function liveLines(run: Run, ingest: IngestTotals, stores: Report['stores
     row('finance', finance),
     row('lake', lake),
     row('inventory', inventory),
+    ...(badges === undefined ? [] : badgeLines(badges)),
     `alarms        ${ringing.length === 0 ? 'none' : ringing.join(', ')}`,
     ...problems,
+  ];
+}
+
+/** How many badges show, why the others do not, how old that is, and what changed last. */
+export function badgeLines({ on, all, off, ageSeconds, changes }: BadgeSummary): string[] {
+  const reasons = off.map(([reason, count]) => `${count} ${reason}`).join(', ');
+  const age = ageSeconds === undefined ? 'of unknown age' : `${ageSeconds} s old`;
+  return [
+    `badges        ${on} of ${all} on, ${age}${reasons === '' ? '' : `; off: ${reasons}`}`,
+    `  changed     ${changes.length === 0 ? 'nothing yet' : changes.slice(0, 4).join(' | ')}`,
   ];
 }
 

@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { BadgeCaller } from './asked-badges';
+import { ShopDay } from '../../local/demonstration/shop-day';
+import { PatientBadgeCaller } from './asked-badges';
 import { RunningPlatform } from './running';
 
 const skus = Array.from({ length: 300 }, (_, number) => `S${number}`);
@@ -7,14 +9,14 @@ const skus = Array.from({ length: 300 }, (_, number) => `S${number}`);
 /** Rows in the source databases, and what the API says of them moments later. */
 describe('badges of a run', () => {
   let platform: RunningPlatform;
-  let badges: BadgeCaller;
+  let badges: PatientBadgeCaller;
   let inventory: Client;
   let orders: Client;
 
   beforeAll(async () => {
     platform = await RunningPlatform.start();
     const { endpoints } = platform.run;
-    badges = new BadgeCaller(endpoints);
+    badges = new PatientBadgeCaller(endpoints);
     inventory = new Client({ connectionString: endpoints.oltp.inventory! });
     orders = new Client({ connectionString: endpoints.oltp.orders! });
     await Promise.all([inventory.connect(), orders.connect()]);
@@ -50,6 +52,42 @@ describe('badges of a run', () => {
 
     expect(await badges.until('in-stock', 'LAMP', 'FC1')).toMatchObject({ available: 7 });
   });
+
+  test('come back after their serving rows have expired or gone, and no expired row is served', async () => {
+    const TableName = platform.run.valueOf('Badges', 'ONLINE_TABLE_NAME');
+    const { dynamodb } = platform.run.account.engines;
+    const keyOf = (pk: string) => ({ TableName, Key: { pk: { S: pk } } });
+    await update("update skus set status = 'discontinued' where sku = 'LAMP'");
+    await badges.until('discontinued', 'LAMP', 'FC1');
+    // As an hour later: one has expired, and DynamoDB has not come to remove it; the other it has removed.
+    await dynamodb.call('UpdateItem', {
+      ...keyOf('stock#LAMP#FC1'),
+      UpdateExpression: 'SET expiresAt = :past',
+      ExpressionAttributeValues: { ':past': { N: String(Math.floor(Date.now() / 1_000) - 60) } },
+    });
+    await dynamodb.call('DeleteItem', keyOf('stock#LAMP#FC2'));
+    // Whatever the SKU may say.
+    const say = (status: string) =>
+      dynamodb.call('UpdateItem', {
+        ...keyOf('sku#LAMP'),
+        UpdateExpression: 'SET #status = :status',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':status': { S: status } },
+      });
+    await say('active');
+    expect(await badges.ask(['LAMP'], ['FC1'])).toMatchObject([{ badge: false, reason: 'not-stocked' }]);
+    expect((await dynamodb.call('GetItem', keyOf('stock#LAMP#FC1'))).Item.onHand).toEqual({ N: '10' });
+    await say('discontinued');
+
+    await update("update skus set status = 'active' where sku = 'LAMP'");
+
+    expect(await badges.until('in-stock', 'LAMP', 'FC1')).toMatchObject({ available: 7 });
+    expect(await badges.until('in-stock', 'LAMP', 'FC2')).toMatchObject({ available: 1 });
+    await update("update skus set status = 'paused' where sku = 'LAMP'");
+    expect(await badges.until('paused', 'LAMP', 'FC1')).toMatchObject({ badge: false });
+    await update("update skus set status = 'active' where sku = 'LAMP'");
+    await badges.until('in-stock', 'LAMP', 'FC1');
+  }, 60_000);
 
   test('follow the stock', async () => {
     await update("update stock set on_hand = 0 where sku = 'LAMP' and location = 'FC2'");
@@ -108,5 +146,29 @@ describe('badges of a run', () => {
     expect(answers.map(({ sku, badge, reason, available }) => ({ sku, badge, reason, available }))).toEqual(
       skus.map((sku) => rows.find((row) => row.sku === sku)),
     );
+  }, 60_000);
+
+  test('of the demonstration go off and on while its sales come in', async () => {
+    const shop = (await ShopDay.open(platform.run.endpoints, ['demo/sales.ndjson.gz']))!;
+    const seen = new Set<string>();
+    const all = ['on', 'off: out-of-stock', 'off: fc-at-capacity', 'off: paused', 'off: discontinued'];
+    try {
+      await platform.run.drain();
+      await shop.look();
+      const started = Date.now();
+      shop.follow(() => (Date.now() - started) / 8);
+      while (!all.every((each) => seen.has(each)) && Date.now() < started + 40_000) {
+        for (const change of (await shop.look()).changes) seen.add(/(on|off: .+)$/.exec(change)![0]);
+        await delay(50);
+      }
+
+      expect([...seen]).toEqual(expect.arrayContaining(all));
+      const { on, all: shown, ageSeconds } = await shop.look();
+      expect(on).toBeGreaterThan(0);
+      expect(on).toBeLessThan(shown);
+      expect(ageSeconds).toBeLessThan(120);
+    } finally {
+      await shop.close();
+    }
   }, 60_000);
 });

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DatabaseMigrationServiceClient } from '@aws-sdk/client-database-migration-service';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dmsReplications } from '../../lambdas/cdc/control-replication/dms-replications';
+import { epochsTable } from '../../lambdas/cdc/control-replication/epochs-table';
+import { type Controlled, ReplicationControl } from '../../lambdas/cdc/control-replication/replication-control';
+import type { Run } from '../../local/run';
+
+/** The replications of a run, moved as a deployment moves them. */
+export class RunningReplications {
+  readonly #replications: ReturnType<typeof dmsReplications>;
+  readonly #epochs: ReturnType<typeof epochsTable>;
+
+  constructor(private readonly run: Run) {
+    const { region, endpoint, accessKeyId, secretAccessKey } = run.endpoints.aws;
+    const client = { region, endpoint, credentials: { accessKeyId, secretAccessKey } };
+    this.#replications = dmsReplications(new DatabaseMigrationServiceClient(client));
+    this.#epochs = epochsTable(new DynamoDBClient(client), run.valueOf('Cdc', 'EPOCHS_TABLE_NAME'));
+  }
+
+  async stop(database: string): Promise<void> {
+    await this.#control().quiesce(this.#controlled(database).arn);
+  }
+
+  /** Goes on from the place that was kept last: what came after it comes again. */
+  async resume(database: string): Promise<void> {
+    await this.#control().run(this.#controlled(database));
+  }
+
+  /** Loads the database anew under a new epoch, as with `load` raised in its configuration. */
+  async reload(database: string): Promise<void> {
+    await this.#control().load(this.#controlled(database));
+  }
+
+  /**
+   * Has what the schedules do within two minutes after a load done at once: the load is found to be through, beats come
+   * late enough after it to tell of that, and the sweep vouches for the databases.
+   */
+  async vouch(): Promise<void> {
+    const { account } = this.run;
+    for (const { functionName, input, everyMinutes } of account.schedules) {
+      if (everyMinutes !== 1) continue;
+      const { payload, functionError } = await account.invoke(functionName, { ...(input as object), beats: 1 });
+      if (functionError !== undefined) throw new Error(`${functionName}: ${payload}`);
+      // More than the clocks of DMS and of the stream may differ by.
+      if ('watch' in (input as object)) await delay(2_100);
+      await this.run.account.engines.dms.settle();
+      while (!this.run.mappings.every(({ mapping }) => mapping.idle())) await delay(10);
+    }
+  }
+
+  #control(): ReplicationControl {
+    const clock = { now: Date.now, wait: (milliseconds: number) => delay(milliseconds) };
+    return new ReplicationControl({
+      replications: this.#replications,
+      epochs: this.#epochs,
+      clock,
+      patienceMs: 60_000,
+    });
+  }
+
+  /** As the watch knows it. */
+  #controlled(database: string): Controlled {
+    for (const { input } of this.run.account.schedules) {
+      const { watch = [] } = input as { readonly watch?: readonly Controlled[] };
+      const found = watch.find((each) => each.database === database);
+      if (found !== undefined) return found;
+    }
+    throw new Error(`no replication of ${database} is watched`);
+  }
+}
