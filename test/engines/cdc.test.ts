@@ -216,6 +216,20 @@ test('the source is asked for nothing but its load and its heartbeat', async () 
   ]);
 });
 
+test('the beat tells how much of the log a slot holds back that nobody reads', async () => {
+  await prepare();
+  await run();
+  await deploy('control-replication', { action: 'quiesce', arn }, 'Update');
+  const beat = rig.container('../lambdas/cdc/beat/handler', {});
+  await beat.invoke({ beats: 1, sources: [{ ...connection, heartbeat: heartbeatNames(names) }] });
+  const before = beat.metric('SlotBytes')!;
+
+  await sql.query("insert into skus select 'S' || n, 'active' from generate_series(1, 10000) n");
+  await beat.invoke({ beats: 1, sources: [{ ...connection, heartbeat: heartbeatNames(names) }] });
+
+  expect(beat.metric('SlotBytes')).toBeGreaterThan(before + 500_000);
+});
+
 test('a deployment stops it and has it go on under its epoch; the deletion stops it', async () => {
   await prepare();
   await run();

@@ -99,6 +99,8 @@ test.each([
 
 test.each([
   ['skus', { sku: 'A', status: 'retired' }, 'status: not one of active, paused, discontinued'],
+  // A boolean for a status: DMS writes it as a letter.
+  ['skus', { sku: 'A', status: 't' }, 'status: not one of active, paused, discontinued'],
   ['fulfillment_centers', { fc_id: 'F', time_zone: 'Europe/Nowhere' }, 'time_zone: not a zone'],
   ['fulfillment_centers', { fc_id: 'F', cutoff: '25:00' }, 'cutoff: not a time'],
 ])('a value of %s that means nothing is held, with what it is about', (table, row, reason) => {
