@@ -38,12 +38,13 @@ export class RunningReplications {
    */
   async vouch(): Promise<void> {
     const { account } = this.run;
-    for (const { functionName, input, everyMinutes } of account.schedules) {
-      if (everyMinutes !== 1) continue;
-      const { payload, functionError } = await account.invoke(functionName, { ...(input as object), beats: 1 });
-      if (functionError !== undefined) throw new Error(`${functionName}: ${payload}`);
+    for (const { target, input, everyMinutes } of account.schedules) {
+      if (everyMinutes !== 1 || !('functionName' in target)) continue;
+      const event = JSON.parse(input);
+      const { payload, functionError } = await account.invoke(target.functionName, { ...event, beats: 1 });
+      if (functionError !== undefined) throw new Error(`${target.functionName}: ${payload}`);
       // More than the clocks of DMS and of the stream may differ by.
-      if ('watch' in (input as object)) await delay(2_100);
+      if ('watch' in event) await delay(2_100);
       await this.run.account.engines.dms.settle();
       while (!this.run.mappings.every(({ mapping }) => mapping.idle())) await delay(10);
     }
@@ -62,7 +63,7 @@ export class RunningReplications {
   /** As the watch knows it. */
   #controlled(database: string): Controlled {
     for (const { input } of this.run.account.schedules) {
-      const { watch = [] } = input as { readonly watch?: readonly Controlled[] };
+      const { watch = [] } = JSON.parse(input) as { readonly watch?: readonly Controlled[] };
       const found = watch.find((each) => each.database === database);
       if (found !== undefined) return found;
     }
