@@ -10,6 +10,7 @@ import { Athena } from './engines/athena';
 import { type DmsEngine, openDms } from './engines/dms';
 import { type DynamoDbEngine, openDynamoDb } from './engines/dynamodb';
 import { type Engine, localAccount, localRegion } from './engines/engine';
+import { type EventBridgeEngine, openEventBridge } from './engines/eventbridge';
 import { type FirehoseEngine, openFirehose } from './engines/firehose';
 import { type GlueEngine, openGlue } from './engines/glue';
 import { type InfluxDb, openInfluxDb } from './engines/influxdb';
@@ -19,7 +20,9 @@ import { type PostgresServer, startPostgres } from './engines/postgres';
 import { openRedshift, type Redshift } from './engines/redshift';
 import { openS3, type S3Engine } from './engines/s3';
 import { openSecretsManager } from './engines/secrets-manager';
+import { openSqs, type SqsEngine } from './engines/sqs';
 import { openStepFunctions, type StepFunctionsEngine } from './engines/step-functions';
+import { EventTargets } from './event-targets';
 import { FunctionHost, type Invocation } from './lambda/function-host';
 import { Roles } from './roles';
 
@@ -73,6 +76,8 @@ export interface LocalAccount {
     readonly kinesis: KinesisEngine;
     readonly s3: S3Engine;
     readonly kms: Engine;
+    readonly eventBridge: EventBridgeEngine;
+    readonly sqs: SqsEngine;
     readonly secretsManager: Engine;
     readonly firehose: FirehoseEngine;
     readonly glue: GlueEngine;
@@ -95,6 +100,8 @@ export interface LocalAccount {
   readonly apis: Map<string, LocalApi>;
   readonly mappings: { readonly id: string; readonly properties: Readonly<Record<string, any>> }[];
   readonly schedules: LocalSchedule[];
+  /** What events reach: functions and queues, and on which terms. */
+  readonly eventTargets: EventTargets;
   /** Key of each encrypted resource, by the resource's ARN. */
   readonly encryptedWith: Map<string, string>;
   /** Addresses of instances in the network, and where they are found here. */
@@ -190,6 +197,14 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
   });
   const administrator = door.registerAdministrator(`arn:aws:iam::${localAccount}:user/administrator`);
   const roles = new Roles(door.registerRole);
+  const sqs = openSqs({ directory: folder('sqs') });
+  const eventTargets = new EventTargets({ door, sqs, functions, invoke: invokeJson, log });
+  const eventBridge = openEventBridge({
+    directory: folder('eventbridge'),
+    deliver: (delivery) => eventTargets.deliver(delivery),
+    bury: (delivery, attributes) => eventTargets.bury(delivery, attributes),
+    onConsumed: meter.eventBridge,
+  });
 
   const redshift = openRedshift({
     postgres,
@@ -239,7 +254,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     // A person waits for what is tried again.
     millisecondsPerSecond: 10,
   });
-  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms, stepFunctions])
+  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms, stepFunctions, eventBridge, sqs])
     door.addEngine(engine);
 
   return {
@@ -250,6 +265,8 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       kinesis,
       s3,
       kms,
+      eventBridge,
+      sqs,
       secretsManager,
       firehose,
       glue,
@@ -270,6 +287,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     apis: new Map(),
     mappings: [],
     schedules: [],
+    eventTargets,
     encryptedWith,
     hosts,
     influxDbUrl: door.url,
@@ -312,6 +330,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     },
     async close() {
       await dms.close();
+      await eventBridge.close();
       await functionHost.close();
       await stepFunctions.close();
       await door.close();

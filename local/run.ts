@@ -94,6 +94,7 @@ export class Run {
       });
       state.save(created);
       const mappings = await startMappings(account);
+      account.engines.eventBridge.resume();
       const run = new Run(account, await openEndpoints(account), mappings, state);
       run.#keepHouse();
       run.#keepTime();
@@ -135,6 +136,8 @@ export class Run {
       const problem = this.problemOf(name);
       if (problem !== undefined) problems.set(name, problem);
     }
+    const { problem } = this.account.engines.eventBridge.state();
+    if (problem !== undefined) problems.set('events', problem);
     return problems;
   }
 
@@ -154,7 +157,8 @@ export class Run {
         // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
         if (isSettled && this.#idle() && (await this.#closeDay())) return;
       }
-      const now = JSON.stringify(states.map(({ delivered, held }) => [delivered, held]));
+      const events = this.account.engines.eventBridge.state();
+      const now = JSON.stringify([states.map(({ delivered, held }) => [delivered, held]), events]);
       if (now !== progress) {
         progress = now;
         since = Date.now();
@@ -162,6 +166,7 @@ export class Run {
         const stuck = states
           .filter(({ behind }) => behind > 0)
           .map(({ id, behind }) => `${id} is ${behind} records behind`);
+        if (events.waiting > 0) stuck.push(`${events.waiting} events wait for their targets`);
         const problems = [...this.problems()].map(([name, problem]) => `${name}: ${problem}`);
         throw new Error(
           `nothing has moved for two minutes: ${[...stuck, ...problems].join('; ')}: see ${join(this.state.path, 'logs')}`,
@@ -172,7 +177,7 @@ export class Run {
   }
 
   #idle(): boolean {
-    return this.mappings.every(({ mapping }) => mapping.idle());
+    return this.mappings.every(({ mapping }) => mapping.idle()) && this.account.engines.eventBridge.idle();
   }
 
   /** Flushes buffers and runs schedules once, as time would. One at a time. */

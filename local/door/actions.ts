@@ -111,6 +111,31 @@ const athenaPermissions: PermissionRules = {
   ),
 };
 
+const eventsPermissions: PermissionRules = {
+  PutEvents: ({ Entries = [] }) => {
+    const entriesOf = (bus: string) =>
+      (Entries as any[]).filter(({ EventBusName }) => String(EventBusName ?? 'default') === bus);
+    const buses = new Set((Entries as any[]).map(({ EventBusName }) => String(EventBusName ?? 'default')));
+    return [...buses].map(
+      (bus): Permission => ({
+        action: 'events:PutEvents',
+        resource: arn('events', 'event-bus/', bus),
+        values: (key) => {
+          if (key === 'events:source') return entriesOf(bus).map(({ Source }) => String(Source));
+          return key === 'events:detail-type' ? entriesOf(bus).map(({ DetailType }) => String(DetailType)) : undefined;
+        },
+      }),
+    );
+  },
+};
+
+const queuePermissions: PermissionRules = {
+  SendMessage: (input, lookup) => onQueue('SendMessage', input, ['kms:GenerateDataKey', 'kms:Decrypt'], lookup),
+  ReceiveMessage: (input, lookup) => onQueue('ReceiveMessage', input, ['kms:Decrypt'], lookup),
+  DeleteMessage: (input, lookup) => onQueue('DeleteMessage', input, [], lookup),
+  GetQueueAttributes: (input, lookup) => onQueue('GetQueueAttributes', input, [], lookup),
+};
+
 const dmsPermissions: PermissionRules = {
   StartReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StartReplication', resource: ReplicationConfigArn }],
   StopReplication: ({ ReplicationConfigArn }) => [{ action: 'dms:StopReplication', resource: ReplicationConfigArn }],
@@ -158,6 +183,8 @@ const services: ReadonlyMap<string, PermissionRules> = new Map([
   ['redshift-serverless', redshiftServerlessPermissions],
   ['glue', gluePermissions],
   ['athena', athenaPermissions],
+  ['events', eventsPermissions],
+  ['sqs', queuePermissions],
   ['dms', dmsPermissions],
   ['states', statesPermissions],
   ['lambda', lambdaPermissions],
@@ -209,6 +236,19 @@ function secretValue(
   return [
     { action: `secretsmanager:${operation}`, resource },
     ...keyActions.flatMap((action) => keyUse(action, 'secretsmanager', resource, lookup, { SecretARN: resource })),
+  ];
+}
+
+function onQueue(
+  operation: string,
+  { QueueUrl }: any,
+  keyActions: readonly ('kms:Decrypt' | 'kms:GenerateDataKey')[],
+  lookup: ResourceLookup,
+): Permission[] {
+  const resource = arn('sqs', String(QueueUrl).split('/').pop()!);
+  return [
+    { action: `sqs:${operation}`, resource },
+    ...keyActions.flatMap((action) => keyUse(action, 'sqs', resource, lookup, { 'aws:sqs:arn': resource })),
   ];
 }
 

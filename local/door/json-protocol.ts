@@ -6,6 +6,8 @@ import type { HttpAnswer, HttpRequest } from './http';
 const targets = new Map([
   ['DynamoDB_20120810', 'dynamodb'],
   ['DynamoDBStreams_20120810', 'dynamodb'],
+  ['AWSEvents', 'events'],
+  ['AmazonSQS', 'sqs'],
   ['Kinesis_20131202', 'kinesis'],
   ['TrentService', 'kms'],
   ['Firehose_20150804', 'firehose'],

@@ -8,6 +8,8 @@ export interface Billed {
   readonly kms: { requests: number };
   /** By stream. */
   readonly kinesis: Record<string, { kilobytesIn: number; kilobytesOut: number }>;
+  /** By bus. */
+  readonly eventBridge: Record<string, { events: number }>;
   /** By stream. */
   readonly firehose: Record<string, { kilobytesIn: number }>;
   /** By workgroup. */
@@ -70,6 +72,13 @@ export class Meter {
       kinesis[stream][kind === 'in' ? 'kilobytesIn' : 'kilobytesOut'] += kilobytes;
     });
 
+  /** The callback for the EventBridge engine. */
+  readonly eventBridge = (bus: string, events: number): void =>
+    this.#add(({ eventBridge }) => {
+      eventBridge[bus] ??= { events: 0 };
+      eventBridge[bus].events += events;
+    });
+
   /** The callback for the Firehose engine. */
   readonly firehose = (stream: string, kilobytes: number): void =>
     this.#add(({ firehose }) => {
@@ -117,5 +126,5 @@ export class Meter {
 }
 
 function nothingBilled(): Billed {
-  return { dynamodb: {}, kms: { requests: 0 }, kinesis: {}, firehose: {}, athena: {} };
+  return { dynamodb: {}, kms: { requests: 0 }, kinesis: {}, eventBridge: {}, firehose: {}, athena: {} };
 }

@@ -18,6 +18,7 @@ interface Batch {
 const batches = new Map<string, Batch>([
   ['dynamodb:BatchExecuteStatement', listBatch('Statements', 'Responses', failedStatement)],
   ['kinesis:PutRecords', listBatch('Records', 'Records', failedRecord, 'FailedRecordCount')],
+  ['events:PutEvents', listBatch('Entries', 'Entries', failedEntry, 'FailedEntryCount')],
   ['firehose:PutRecordBatch', listBatch('Records', 'RequestResponses', failedDelivery, 'FailedPutCount')],
   ['dynamodb:BatchGetItem', keyedBatch('UnprocessedKeys', keysOf, withKeys)],
   [
@@ -135,6 +136,12 @@ function failedRecord({ StreamName, StreamARN }: any, _part: number, failure: Pa
         ErrorMessage: `Rate exceeded for shard shardId-000000000000 in stream ${stream} under account 000000000000.`,
       }
     : { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure' };
+}
+
+function failedEntry(_input: unknown, _part: number, failure: PartialFailure): unknown {
+  return failure === 'throttle'
+    ? { ErrorCode: 'ThrottlingException', ErrorMessage: 'Rate exceeded' }
+    : { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal service failure' };
 }
 
 function failedDelivery(_input: unknown, _part: number, failure: PartialFailure): unknown {

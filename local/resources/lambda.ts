@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { LocalAccount } from '../account';
 import { localAccount, localRegion } from '../engines/engine';
+import { asynchronousDefaults } from '../lambda/asynchronous-invocation';
 import type { ResourceModel } from '../template/resource-model';
 
 export const lambdaFunction: ResourceModel<LocalAccount> = {
@@ -65,13 +66,42 @@ export const eventSourceMapping: ResourceModel<LocalAccount> = {
   },
 };
 
-export const permission: ResourceModel<LocalAccount> = {
-  uses: ['FunctionName'],
-  withoutEffect: {
-    Action: 'the run wires only what the template wires',
-    Principal: 'the run wires only what the template wires',
-    SourceArn: 'the run wires only what the template wires',
-    SourceAccount: 'the run wires only what the template wires',
+export const eventInvokeConfig: ResourceModel<LocalAccount> = {
+  uses: [
+    'FunctionName',
+    'Qualifier',
+    'MaximumRetryAttempts',
+    'MaximumEventAgeInSeconds',
+    'DestinationConfig.OnFailure',
+  ],
+  create({ properties, generatedName }, { eventTargets }) {
+    const { FunctionName, Qualifier, MaximumRetryAttempts, MaximumEventAgeInSeconds, DestinationConfig } = properties;
+    if (Qualifier !== '$LATEST')
+      throw new Error(`${generatedName}: Qualifier '${Qualifier}' is not modelled: use $LATEST`);
+    const failureQueue = DestinationConfig?.OnFailure?.Destination;
+    if (failureQueue !== undefined && !/^arn:aws:sqs:/.test(failureQueue))
+      throw new Error(`${generatedName}: destination '${failureQueue}' is not modelled: use the ARN of a queue`);
+    eventTargets.configs.set(FunctionName, {
+      maxRetries: MaximumRetryAttempts ?? asynchronousDefaults.maxRetries,
+      maxAgeSeconds: MaximumEventAgeInSeconds ?? asynchronousDefaults.maxAgeSeconds,
+      failureQueue,
+    });
+    return { ref: generatedName };
   },
-  create: ({ generatedName }) => ({ ref: generatedName }),
+};
+
+/** Who may invoke a function beside its own account's roles. Asked for events; all else the run wires as the template does. */
+export const permission: ResourceModel<LocalAccount> = {
+  uses: ['FunctionName', 'Action', 'Principal', 'SourceArn'],
+  withoutEffect: { SourceAccount: 'there is one account' },
+  create({ properties, generatedName }, { eventTargets }) {
+    const { FunctionName, Action, Principal, SourceArn } = properties;
+    eventTargets.permissions.push({
+      functionName: String(FunctionName).split(':').pop()!,
+      action: Action,
+      service: Principal,
+      sourceArn: SourceArn,
+    });
+    return { ref: generatedName };
+  },
 };

@@ -6,6 +6,7 @@ import * as cloudwatch from './cloudwatch';
 import { custom } from './custom';
 import * as dms from './dms';
 import * as dynamodb from './dynamodb';
+import * as events from './events';
 import * as iam from './iam';
 import * as kinesis from './kinesis';
 import * as kms from './kms';
@@ -17,6 +18,7 @@ import * as s3 from './s3';
 import { schedule } from './schedule';
 import * as secretsManager from './secrets-manager';
 import * as sns from './sns';
+import * as sqs from './sqs';
 import * as stepFunctions from './step-functions';
 
 /** Every resource type that the local run knows. Another one in the template is an error. */
@@ -35,6 +37,10 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::DMS::ReplicationConfig': dms.replicationConfig,
   'AWS::DMS::ReplicationSubnetGroup': dms.subnetGroup,
   'AWS::DynamoDB::GlobalTable': dynamodb.table,
+  'AWS::Events::Archive': events.archive,
+  'AWS::Events::EventBus': events.eventBus,
+  'AWS::Events::EventBusPolicy': events.eventBusPolicy,
+  'AWS::Events::Rule': events.rule,
   'AWS::Glue::Database': analytics.glueDatabase,
   'AWS::Glue::Table': analytics.glueTable,
   'AWS::IAM::Policy': iam.policy,
@@ -42,6 +48,7 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::KMS::Key': kms.key,
   'AWS::Kinesis::Stream': kinesis.stream,
   'AWS::KinesisFirehose::DeliveryStream': analytics.deliveryStream,
+  'AWS::Lambda::EventInvokeConfig': lambda.eventInvokeConfig,
   'AWS::Lambda::EventSourceMapping': lambda.eventSourceMapping,
   'AWS::Lambda::Function': lambda.lambdaFunction,
   'AWS::Lambda::Permission': lambda.permission,
@@ -58,6 +65,8 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::SNS::Subscription': sns.subscription,
   'AWS::SNS::Topic': sns.topic,
   'AWS::SNS::TopicPolicy': sns.topicPolicy,
+  'AWS::SQS::Queue': sqs.queue,
+  'AWS::SQS::QueuePolicy': sqs.queuePolicy,
   'AWS::Scheduler::Schedule': schedule,
   'AWS::SecretsManager::Secret': secretsManager.secret,
   'AWS::SecretsManager::SecretTargetAttachment': rds.secretAttachment,

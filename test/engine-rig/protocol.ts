@@ -24,6 +24,7 @@ const services: Readonly<Record<string, string>> = {
   AmazonDMSv20160101: 'dms',
   AWSGlue: 'glue',
   AmazonAthena: 'athena',
+  AWSEvents: 'events',
 };
 
 /** Reads a request: JSON by its X-Amz-Target, Lambda's Invoke by its path, anything else is S3. */

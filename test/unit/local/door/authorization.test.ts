@@ -59,7 +59,7 @@ test('an operation that is not in the table is refused by its name, even to a ro
   expect(refusal(everything, ['dynamodb', 'RestoreTableToPointInTime', {}])!.message).toMatch(
     /^dynamodb:RestoreTableToPointInTime by .*dedup: .* not modelled: add it to local\/door\/actions\.ts$/,
   );
-  expect(refusal(everything, ['sqs', 'SendMessage', {}])!.message).toMatch(/^sqs:SendMessage .* not modelled/);
+  expect(refusal(everything, ['sns', 'Publish', {}])!.message).toMatch(/^sns:Publish .* not modelled/);
   expect(refusal(everything, ['dynamodb', 'constructor', {}])!.code).toBe('NotModelledException');
 });
 

@@ -197,7 +197,7 @@ test('requests that no service understands get an answer all the same', async ()
     400,
     'MissingAuthenticationTokenException',
   ]);
-  expect(await post({ 'x-amz-target': 'AmazonSQS.SendMessage' })).toEqual([400, 'UnknownOperationException']);
+  expect(await post({ 'x-amz-target': 'AmazonSNS.Publish' })).toEqual([400, 'UnknownOperationException']);
 });
 
 test('a body above 16 MB is refused', async () => {

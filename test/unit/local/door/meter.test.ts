@@ -51,18 +51,20 @@ test('a query is billed by the megabyte that it reads, and none less than ten', 
   expect(meter.snapshot().billed.athena).toEqual({ lake: { megabytesScanned: 21 } });
 });
 
-test('streams are billed by the kilobyte, keys by the request', async () => {
+test('streams are billed by the kilobyte, events by the piece, keys by the request', async () => {
   const meter = new Meter();
 
   await meter.run(dedup, 'kinesis:PutRecords', async () => meter.kinesis('sales', 'in', 3));
   await meter.run(poller, 'kinesis:GetRecords', async () => meter.kinesis('sales', 'out', 3));
   await meter.run(lake, 'firehose:PutRecordBatch', async () => meter.firehose('lines', 5));
+  await meter.run(dedup, 'events:PutEvents', async () => meter.eventBridge('inventory', 2));
   await meter.run(dedup, 'kms:Decrypt', () => Promise.reject(new Error('refused'))).catch(() => {});
 
   expect(meter.snapshot().billed).toEqual({
     dynamodb: {},
     kms: { requests: 1 },
     kinesis: { sales: { kilobytesIn: 3, kilobytesOut: 3 } },
+    eventBridge: { inventory: { events: 2 } },
     firehose: { lines: { kilobytesIn: 5 } },
     athena: {},
   });
