@@ -121,7 +121,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       finding: 'AwsSolutions::AwsSolutions-S1',
       at: [
         ...['Refine/Held', 'Badges/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests'],
-        ...['Inventory/Held', 'Lake/Queries/Results', 'Finance/Reconciliation/Reports'],
+        ...['Inventory/Held', 'Lake/Queries/Results', 'Lake/Snapshots/Bucket', 'Finance/Reconciliation/Reports'],
       ],
       reason:
         "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",
@@ -161,6 +161,26 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
         reason: 'Firehose names the files of its table itself, those of what it could not convert too',
       }),
     ),
+    ...['manifests', 'sale_lines', 'sale_tenders'].map((folder) => ({
+      finding: wildcard(`<SnapshotsBucket4B2233F7.Arn>/${folder}/*`),
+      at: ['Lake/Snapshots/Make/Role'],
+      reason: ownFolder,
+    })),
+    {
+      finding: wildcard('<QueriesResultsB9A74B2C.Arn>/snapshots/*'),
+      at: ['Lake/Snapshots/Make/Role'],
+      reason: ownFolder,
+    },
+    {
+      finding: wildcard('<QueriesResultsB9A74B2C.Arn>/results/*'),
+      at: ['Lake/Snapshots/Make/Role'],
+      reason: "Athena names a query's result after the query, and writes and reads it in the name of its caller",
+    },
+    ...['sale_lines', 'sale_tenders'].map((table) => ({
+      finding: wildcard(`${lakeBucket}/${table}/*`),
+      at: ['Lake/Snapshots/Make/Role'],
+      reason: 'Athena reads the files of this table, of any date, in the name of its caller',
+    })),
     ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {
       const role = `Lake/${table === 'sale_lines' ? 'SaleLines' : 'SaleTenders'}/Role`;
       return [

@@ -41,6 +41,10 @@ export interface Stage {
     readonly bufferMebibytes: number;
     /** What one query in Athena may read: a terabyte costs five dollars. */
     readonly gigabytesPerQuery: number;
+    /** How long after a week its snapshot is made, so that its last rows are in the lake: those that come later go to the next. */
+    readonly snapshotAfterHours: number;
+    /** How long Object Lock keeps snapshots from being deleted by anybody but who may bypass it; absent: not at all. */
+    readonly snapshotLockDays?: number;
   };
   /** The databases behind badges and stock. */
   readonly databases: Readonly<Record<SourceName, SourceDatabase>>;
@@ -193,7 +197,7 @@ const local: Stage = {
   ingest: { requestsPerSecond: 1_000, burst: 1_000, maximumSaleAgeDays: null, cardLikeIdentifiers: [] },
   streams: { capacity: { shards: 2 }, retentionHours: 24, enhancedFanOut: false },
   redriveDays: 14,
-  lake: { bufferSeconds: 60, bufferMebibytes: 64, gigabytesPerQuery: 100 },
+  lake: { bufferSeconds: 60, bufferMebibytes: 64, gigabytesPerQuery: 100, snapshotAfterHours: 0 },
   databases: { inventory: createdDatabase('inventory', false), orders: createdDatabase('orders', false) },
   replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 1, createServiceRoles: true },
   finance: {
@@ -246,7 +250,13 @@ const prod: Stage = {
   },
   streams: { capacity: 'on-demand', retentionHours: 168, enhancedFanOut: true },
   redriveDays: 30,
-  lake: { bufferSeconds: 300, bufferMebibytes: 128, gigabytesPerQuery: 2_000 },
+  lake: {
+    bufferSeconds: 300,
+    bufferMebibytes: 128,
+    gigabytesPerQuery: 2_000,
+    snapshotAfterHours: 6,
+    snapshotLockDays: 1_095,
+  },
   databases: {
     inventory: { ...canonicalNames('inventory'), kind: 'existing', connection: 'asked-at-deploy' },
     orders: { ...canonicalNames('orders'), kind: 'existing', connection: 'asked-at-deploy' },

@@ -1,4 +1,4 @@
-import type { LocalAccount } from './account';
+import type { LocalAccount, LocalFunction } from './account';
 import type { AccessKeys } from './door/door';
 import { localRegion } from './engines/engine';
 
@@ -17,6 +17,10 @@ export interface Endpoints {
   /** InfluxQL: append `&q=SELECT ...`. */
   readonly timeseriesUrl: string;
   readonly lakeDir: string;
+  /** Training sets: a folder a snapshot, under a folder a table. */
+  readonly snapshotsDir: string;
+  /** Name of the function that makes and proves snapshots. */
+  readonly snapshotFunction: string;
   /** PostgreSQL URLs of the source databases, as the superuser. */
   readonly oltp: Readonly<Record<string, string>>;
   readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
@@ -61,6 +65,8 @@ export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
     warehouseUrl: engines.redshift.warehouseUrl(),
     timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
+    snapshotsDir: engines.s3.directoryOf(variableOf(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME')),
+    snapshotFunction: functionWith(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME').name,
     oltp: Object.fromEntries(
       [...account.sourceDatabases.values()].map(({ databaseName }) => [
         databaseName,
@@ -73,10 +79,14 @@ export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
 }
 
 /** The value of a variable of a room's functions: how the run finds what the template has named. */
-export function variableOf({ functions }: LocalAccount, room: string, variable: string): string {
-  for (const { name, environment } of functions.values())
-    if (name.startsWith(`Tillstream-local-${room}-`) && environment[variable] !== undefined)
-      return environment[variable];
+export function variableOf(account: LocalAccount, room: string, variable: string): string {
+  return functionWith(account, room, variable).environment[variable]!;
+}
+
+function functionWith({ functions }: LocalAccount, room: string, variable: string): LocalFunction {
+  for (const declared of functions.values())
+    if (declared.name.startsWith(`Tillstream-local-${room}-`) && declared.environment[variable] !== undefined)
+      return declared;
   throw new Error(`no function of ${room} has the variable ${variable}`);
 }
 

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Key } from 'aws-cdk-lib/aws-kms';
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Stage } from '../stages';
 import { removalOf } from './encryption-key';
@@ -10,13 +10,15 @@ export interface PrivateBucketProps {
   readonly key: Key;
   /** Objects go after this many days; kept for ever when absent. */
   readonly expireAfterDays?: number;
+  /** No version of an object can be deleted for this many days, but by who may bypass governance; absent: no lock. */
+  readonly lockDays?: number;
 }
 
 /** A bucket for us alone: encrypted under the room's key, TLS only, versioned, no public access. */
 export function privateBucket(
   scope: Construct,
   id: string,
-  { stage, key, expireAfterDays }: PrivateBucketProps,
+  { stage, key, expireAfterDays, lockDays }: PrivateBucketProps,
 ): Bucket {
   return new Bucket(scope, id, {
     encryption: BucketEncryption.KMS,
@@ -26,6 +28,9 @@ export function privateBucket(
     objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
     enforceSSL: true,
     versioned: true,
+    ...(lockDays === undefined
+      ? {}
+      : { objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(lockDays)) }),
     lifecycleRules: [
       {
         abortIncompleteMultipartUploadAfter: Duration.days(7),

@@ -11,12 +11,19 @@ import { QueryWorkgroup } from '../base/query-workgroup';
 import type { Signal } from '../base/signal';
 import { StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
+import { LakeSnapshots } from './lake-snapshots';
 import { type LakePlace, LakeTable } from './lake-table';
+import { LakeView } from './lake-views';
 
 export interface LakeStackProps extends StackProps {
   readonly stage: Stage;
   readonly sales: Stream;
 }
+
+const views = {
+  sales: { table: saleLines, view: 'Sales' },
+  tenders: { table: saleTenders, view: 'Tenders' },
+} as const;
 
 const impact = 'the lake, and the ledger behind it, lack the newest sales';
 
@@ -32,6 +39,8 @@ export class LakeStack extends Stack {
   readonly place: LakePlace;
   /** Where people and functions ask Athena about the lake. */
   readonly workgroup: QueryWorkgroup;
+  /** Immutable training sets, a folder a week. */
+  readonly snapshots: Bucket;
   readonly saleLines: LakeTable;
   readonly saleTenders: LakeTable;
   readonly signals: readonly Signal[];
@@ -58,12 +67,24 @@ export class LakeStack extends Stack {
     this.saleLines = new LakeTable(this, 'SaleLines', { stage, roomKey: key, ...this.place, table: saleLines });
     this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, roomKey: key, ...this.place, table: saleTenders });
 
+    // People type these names in Athena, too.
+    for (const [name, { table, view }] of Object.entries(views))
+      new LakeView(this, view, { ...this.place, name, table });
+
     this.workgroup = new QueryWorkgroup(this, 'Queries', {
       stage,
       key,
       name: `tillstream-${stage.name}`,
       description: 'Queries on the lake of sales',
     });
+
+    const snapshots = new LakeSnapshots(this, 'Snapshots', {
+      stage,
+      ...this.place,
+      workgroup: this.workgroup,
+      fileDelayDays: this.fileDelayDays,
+    });
+    this.snapshots = snapshots.bucket;
 
     const held = heldBucket(this, 'Held', { stage, key });
     const writer = new StreamConsumer(this, 'Writer', {
@@ -91,6 +112,7 @@ export class LakeStack extends Stack {
       ...writer.signals,
       ...this.saleLines.signals('LakeLines', impact),
       ...this.saleTenders.signals('LakeTenders', impact),
+      ...snapshots.signals,
     ];
   }
 }

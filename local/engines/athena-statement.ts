@@ -197,7 +197,17 @@ export async function tablesIn(duckdb: DuckDBConnection, query: string): Promise
   return found;
 }
 
-const plainSources = ['BASE_TABLE', 'SUBQUERY', 'JOIN', 'EMPTY', 'EMPTY_FROM', 'EXPRESSION_LIST'];
+const plainSources = [
+  'SELECT_NODE',
+  'SET_OPERATION_NODE',
+  'CTE_NODE',
+  'BASE_TABLE',
+  'SUBQUERY',
+  'JOIN',
+  'EMPTY',
+  'EMPTY_FROM',
+  'EXPRESSION_LIST',
+];
 
 function collect(node: any, defined: ReadonlySet<string>, found: TableName[]): void {
   if (Array.isArray(node)) {

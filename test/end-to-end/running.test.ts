@@ -39,6 +39,8 @@ describe('a run', () => {
       warehouseUrl: expect.stringMatching(/^postgres:\/\/.+@127\.0\.0\.1:\d+\/tillstream$/),
       timeseriesUrl: expect.stringContaining('db=merchandising'),
       lakeDir: expect.stringContaining(program.state),
+      snapshotsDir: expect.stringContaining(program.state),
+      snapshotFunction: expect.stringMatching(/^Tillstream-local-Lake-/),
       oltp: {
         inventory: expect.stringMatching(/^postgres:\/\/.+\/inventory$/),
         orders: expect.stringMatching(/^postgres:\/\/.+\/orders$/),

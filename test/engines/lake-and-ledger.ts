@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +15,7 @@ import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { LakeStack } from '../../lib/serve/lake-stack';
 import { stageNamed } from '../../lib/stages';
+import { Athena } from '../../local/engines/athena';
 import { localAccount, localRegion } from '../../local/engines/engine';
 import { openFirehose } from '../../local/engines/firehose';
 import { openGlue } from '../../local/engines/glue';
@@ -62,7 +64,12 @@ const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:se
 export interface LakeAndLedger {
   readonly rig: Rig;
   readonly s3: S3Engine;
-  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'reports', string>>;
+  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'reports' | 'snapshots' | 'results', string>>;
+  readonly athena: Athena;
+  /** Makes and proves snapshots. */
+  snapshots(): Container;
+  /** Asks Athena about the lake. */
+  ask(query: string): Promise<{ rows: (string | null)[][]; files: readonly string[] }>;
   writer(): Container;
   loader(environment?: Readonly<Record<string, string>>): Container;
   /** A function of finance's, as the database user of its part. */
@@ -86,14 +93,33 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
   const directory = mkdtempSync(join(tmpdir(), 'tillstream-lake-'));
   const rig = await startRig();
   const s3 = await openS3({ directory: join(directory, 's3') });
-  const buckets = { lake: 'lake', held: 'held', manifests: 'manifests', reports: 'reports' };
-  for (const Bucket of Object.values(buckets)) await s3.call('CreateBucket', { Bucket });
+  const buckets = {
+    lake: 'lake',
+    held: 'held',
+    manifests: 'manifests',
+    reports: 'reports',
+    snapshots: 'snapshots',
+    results: 'results',
+  };
+  for (const Bucket of Object.values(buckets)) {
+    await s3.call('CreateBucket', { Bucket });
+    await s3.call('PutBucketVersioning', { Bucket, VersioningConfiguration: { Status: 'Enabled' } });
+  }
   const glue = await openGlue();
   const firehose = await openFirehose({
     directory: join(directory, 'firehose'),
     s3: (_, operation, input) => s3.call(operation, input),
     table: (database, name) => glue.table(database, name),
   });
+  const athena = new Athena({
+    call: (_, service, operation, input) => (service === 's3' ? s3 : glue).call(operation, input),
+    fileOf: (bucket, key) => s3.fileOf(bucket, key),
+  });
+  await athena.call('CreateWorkGroup', {
+    Name: 'queries',
+    Configuration: { ResultConfiguration: { OutputLocation: `s3://${buckets.results}/results/` } },
+  });
+  rig.attach('athena', athena);
   rig.attach('s3', s3);
   rig.attach('firehose', firehose);
   const streams = await createLake(directory, glue, firehose);
@@ -162,6 +188,34 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         TENDERS_STREAM_NAME: streams.sale_tenders!,
         HELD_BUCKET_NAME: buckets.held,
       }),
+    athena,
+    snapshots: () =>
+      rig.container('../lambdas/serve/lake/snapshot/handler', {
+        LAKE_BUCKET_NAME: buckets.lake,
+        SNAPSHOTS_BUCKET_NAME: buckets.snapshots,
+        RESULTS_BUCKET_NAME: buckets.results,
+        WORKGROUP_NAME: 'queries',
+        DATABASE_NAME: 'tillstream_local',
+        FILE_DELAY_DAYS: '32',
+        SETTLE_HOURS: '0',
+      }),
+    async ask(query) {
+      const { QueryExecutionId } = await athena.call('StartQueryExecution', {
+        QueryString: query,
+        WorkGroup: 'queries',
+        ClientRequestToken: randomUUID(),
+        QueryExecutionContext: { Database: 'tillstream_local' },
+      });
+      for (;;) {
+        const { Status } = (await athena.call('GetQueryExecution', { QueryExecutionId })).QueryExecution;
+        if (Status.State === 'SUCCEEDED') break;
+        if (Status.State !== 'RUNNING' && Status.State !== 'QUEUED') throw new Error(Status.StateChangeReason);
+        await new Promise((later) => setTimeout(later, 2));
+      }
+      const { ResultSet } = await athena.call('GetQueryResults', { QueryExecutionId });
+      const rows = ResultSet.Rows.slice(1).map(({ Data }: any) => Data.map((one: any) => one.VarCharValue ?? null));
+      return { rows, files: athena.filesScanned(QueryExecutionId) };
+    },
     loader: (environment = {}) =>
       rig.container('../lambdas/serve/finance/load/handler', {
         ...warehouse,
@@ -228,18 +282,7 @@ async function createLake(
   glue: { call(operation: string, input: any): Promise<any> },
   firehose: { call(operation: string, input: any): Promise<any> },
 ): Promise<Record<string, string>> {
-  const stage = stageNamed('local');
-  const app = new App({
-    outdir: join(directory, 'synth'),
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
-  const env = { region: stage.region };
-  const before = new Stack(app, 'Before', { env });
-  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
-  const lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
-  const { Resources } = Template.fromStack(lake).toJSON() as { Resources: Record<string, any> };
+  const Resources = lakeResources(directory);
   const of = (type: string) =>
     Promise.all(
       Object.values(Resources)
@@ -258,8 +301,10 @@ async function createLake(
             })) as any,
         ),
     );
-  // The only bucket that anything here refers to.
-  const nameOf = (id: string) => (Resources[id]?.Type === 'AWS::S3::Bucket' ? 'lake' : id);
+  const nameOf = (id: string) => {
+    if (Resources[id]?.Type !== 'AWS::S3::Bucket') return id;
+    return id.startsWith('Snapshots') ? 'snapshots' : id.startsWith('Queries') ? 'results' : 'lake';
+  };
 
   for (const { DatabaseInput } of await of('AWS::Glue::Database')) await glue.call('CreateDatabase', { DatabaseInput });
   for (const { DatabaseName, TableInput } of await of('AWS::Glue::Table'))
@@ -277,6 +322,26 @@ async function createLake(
     });
   }
   return names;
+}
+
+let synthesized: Record<string, any> | undefined;
+
+/** The resources of the lake's stack, synthesized once. */
+function lakeResources(directory: string): Record<string, any> {
+  if (synthesized !== undefined) return synthesized;
+  const stage = stageNamed('local');
+  const app = new App({
+    outdir: join(directory, 'synth'),
+    analyticsReporting: false,
+    treeMetadata: false,
+    builtinCloudFormationValidation: false,
+  });
+  const env = { region: stage.region };
+  const before = new Stack(app, 'Before', { env });
+  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
+  synthesized = (Template.fromStack(lake).toJSON() as { Resources: Record<string, any> }).Resources;
+  return synthesized;
 }
 
 /** Runs a deploy step as CloudFormation does, and answers what it reports. */

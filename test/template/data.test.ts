@@ -71,6 +71,8 @@ describe('data', () => {
         'Lake/QueriesResultsB9A74B2C',
         'Lake/SaleLinesLogs323757A1',
         'Lake/SaleTendersLogs82759175',
+        'Lake/SnapshotsBucket4B2233F7',
+        'Lake/SnapshotsMakeLogs901E978A',
         'Lake/WriterConsumerLogsD2BA4DF9',
         'Merchandising/AnswersAccessLogFA90D13A',
         'Merchandising/AnswersQueryLogsE953F390',

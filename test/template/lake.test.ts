@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { rowTables } from '../../lambdas/base/domain/sale-rows';
+import { lakeViewQuery, rowTables, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { LakeStack } from '../../lib/serve/lake-stack';
@@ -35,31 +35,34 @@ test('it holds what it is made of, and nothing else', () => {
   expect(counts).toEqual({
     'AWS::Athena::WorkGroup': 1,
     'AWS::Glue::Database': 1,
-    'AWS::Glue::Table': 2,
-    'AWS::IAM::Policy': 3,
-    'AWS::IAM::Role': 3,
+    'AWS::Glue::Table': 8,
+    'AWS::IAM::Policy': 5,
+    'AWS::IAM::Role': 5,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
     'AWS::KinesisFirehose::DeliveryStream': 2,
     'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 1,
-    'AWS::Logs::LogGroup': 3,
+    'AWS::Lambda::Function': 2,
+    'AWS::Logs::LogGroup': 4,
     'AWS::Logs::LogStream': 2,
-    'AWS::S3::Bucket': 3,
-    'AWS::S3::BucketPolicy': 3,
+    'AWS::S3::Bucket': 4,
+    'AWS::S3::BucketPolicy': 4,
+    'AWS::Scheduler::Schedule': 1,
   });
 });
 
-test("the lake's bucket keeps every object for ever, in every version", () => {
+test('the lake and the snapshots keep every object for ever, in every version', () => {
   const buckets = Object.values<any>(template.findResources('AWS::S3::Bucket'));
   const forEver = buckets.filter(
     ({ Properties }) =>
       !Properties.LifecycleConfiguration.Rules.some((rule: any) => rule.ExpirationInDays !== undefined),
   );
 
-  expect(forEver).toHaveLength(1);
-  expect(forEver[0].Properties.VersioningConfiguration).toEqual({ Status: 'Enabled' });
-  expect(forEver[0].DeletionPolicy).toBe('Retain');
+  expect(forEver).toHaveLength(2);
+  for (const bucket of forEver) {
+    expect(bucket.Properties.VersioningConfiguration).toEqual({ Status: 'Enabled' });
+    expect(bucket.DeletionPolicy).toBe('Retain');
+  }
 });
 
 test.each(rowTables)(
@@ -144,6 +147,54 @@ test('a query in the workgroup keeps to its configuration: where results lie, un
       }),
     }),
   });
+});
+
+test('nobody deletes a snapshot before its time', () => {
+  template.hasResourceProperties('AWS::S3::Bucket', {
+    ObjectLockEnabled: true,
+    ObjectLockConfiguration: {
+      ObjectLockEnabled: 'Enabled',
+      Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1_095 } },
+    },
+  });
+});
+
+test.each([
+  ['sales', saleLines],
+  ['tenders', saleTenders],
+])('%s is a view of $name that Presto reads, one row per key', (name, table) => {
+  const found = Object.values<any>(template.findResources('AWS::Glue::Table')).find(
+    ({ Properties }) => Properties.TableInput.Name === name,
+  );
+  const { ViewOriginalText, TableType, Parameters } = found.Properties.TableInput;
+  const [, text] = /^\/\* Presto View: (\S+) \*\/$/.exec(ViewOriginalText)!;
+  const view = JSON.parse(Buffer.from(text!, 'base64').toString());
+
+  expect([TableType, Parameters.presto_view]).toEqual(['VIRTUAL_VIEW', 'true']);
+  expect(view).toMatchObject({
+    catalog: 'awsdatacatalog',
+    schema: 'tillstream_prod',
+    originalSql: lakeViewQuery(table),
+  });
+  expect(view.columns).toContainEqual({ name: 'accepted_at', type: 'timestamp(3)' });
+  expect(view.columns.at(-1)).toEqual({ name: 'accepted_date', type: 'varchar' });
+});
+
+test('what a week of sales is made into is asked for by name, and its inputs one by one', () => {
+  for (const name of ['sale_line_snapshots', 'sale_tender_snapshots'])
+    template.hasResourceProperties('AWS::Glue::Table', {
+      TableInput: Match.objectLike({
+        Name: name,
+        Parameters: Match.objectLike({ 'projection.snapshot.type': 'injected' }),
+      }),
+    });
+  for (const name of ['sale_lines_inputs', 'sale_tenders_inputs'])
+    template.hasResourceProperties('AWS::Glue::Table', {
+      TableInput: Match.objectLike({
+        Name: name,
+        StorageDescriptor: Match.objectLike({ InputFormat: 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat' }),
+      }),
+    });
 });
 
 test('a file can be as late as two holds and two redrives make it', () => {

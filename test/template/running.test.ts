@@ -225,6 +225,8 @@ describe('alarms', () => {
         'ReconciliationLag',
         // Watched every minute.
         'ReplicationDown',
+        // Its schedule may have forgotten it.
+        'SnapshotMissing',
       ].map((heading) => [`Tillstream-prod-${heading}`, 'breaching']),
     );
     expect(waiting.find(({ AlarmName }) => AlarmName === 'Tillstream-prod-LedgerLag')).toMatchObject({

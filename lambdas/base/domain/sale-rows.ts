@@ -188,3 +188,17 @@ export function oneRowPerKey(table: RowTable, from: string, columns = table.colu
     'WHERE repetition = 1',
   ].join('\n');
 }
+
+/** The columns of a table's view: the table's, and the date by which its files lie. */
+export function lakeViewColumns({ columns, partition: { column: name, comment } }: RowTable): Column[] {
+  return [...columns, { name, type: 'string', comment }];
+}
+
+/**
+ * One row per key of a table of the lake, the same text for Athena and DuckDB. Repeats meet under one date, so the date is
+ * part of the key here: then a query for a date reaches through the view and reads that date's files only.
+ */
+export function lakeViewQuery(table: RowTable): string {
+  const columns = lakeViewColumns(table);
+  return oneRowPerKey({ ...table, key: [partitionColumn, ...table.key], columns }, table.name);
+}

@@ -32,7 +32,7 @@ export interface LakeQueries {
 
 // What is left for the caller when a query has been waited for in vain.
 const reserveMs = 5_000;
-const firstPauseMs = 50;
+const firstPauseMs = 20;
 const longestPauseMs = 2_000;
 
 /**

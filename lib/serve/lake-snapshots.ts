@@ -1,0 +1,218 @@
+import { Aws, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnTable } from 'aws-cdk-lib/aws-glue';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
+import { Construct } from 'constructs';
+import type { Column } from '../../lambdas/base/domain/lake-rows';
+import {
+  attemptColumn,
+  snapshotColumn,
+  snapshotColumns,
+  snapshotTables,
+} from '../../lambdas/base/domain/snapshot-tables';
+import { NodeFunction } from '../base/node-function';
+import { privateBucket } from '../base/private-bucket';
+import type { QueryWorkgroup } from '../base/query-workgroup';
+import type { Signal } from '../base/signal';
+import { businessMetric } from '../base/stream-consumer';
+import type { Stage } from '../stages';
+import type { LakePlace } from './lake-table';
+
+export interface LakeSnapshotsProps extends LakePlace {
+  readonly stage: Stage;
+  readonly workgroup: QueryWorkgroup;
+  readonly fileDelayDays: number;
+}
+
+const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
+/** Of what is on its way, in the bucket of results (lambdas/serve/lake/snapshot/snapshot-files.ts). */
+const underWay = 'snapshots';
+const impact = 'data science has no training set of the last week';
+
+/**
+ * What data science trains on: a snapshot of every week's sales that never changes, where it lies, and the function that
+ * makes and proves it.
+ */
+export class LakeSnapshots extends Construct {
+  readonly bucket: Bucket;
+  readonly function: NodeFunction;
+  readonly signals: readonly Signal[];
+
+  constructor(scope: Construct, id: string, props: LakeSnapshotsProps) {
+    super(scope, id);
+    const { stage, key, bucket: lake, databaseName, workgroup, fileDelayDays } = props;
+    this.bucket = privateBucket(this, 'Bucket', {
+      stage,
+      key,
+      ...(stage.lake.snapshotLockDays === undefined ? {} : { lockDays: stage.lake.snapshotLockDays }),
+    });
+    const tables = snapshotTables.flatMap((table) => {
+      const columns = snapshotColumns(table);
+      const stored = this.bucket.s3UrlForObject(`${table.source.name}/`);
+      const listed = workgroup.results.s3UrlForObject(`${underWay}/inputs/${table.inputs}/`);
+      return [
+        this.table(props, table.name, table.comment, columns, snapshotColumn, stored, false),
+        this.table(
+          props,
+          table.inputs,
+          'The exact files of one try to make a snapshot',
+          table.source.columns,
+          attemptColumn,
+          listed,
+          true,
+        ),
+      ];
+    });
+
+    this.function = new NodeFunction(this, 'Make', {
+      stage,
+      directory: 'serve/lake/snapshot',
+      description: 'Makes the weekly snapshots of the lake, and proves them',
+      key,
+      // Athena works; this one waits.
+      timeout: Duration.minutes(15),
+      memoryMebibytes: 512,
+    });
+    const { results } = workgroup;
+    const views = snapshotTables.map(({ view }) => view);
+    const catalog = `arn:${Aws.PARTITION}:glue:${Stack.of(this).region}:${Aws.ACCOUNT_ID}`;
+    this.function
+      .queries(workgroup, 'WORKGROUP_NAME')
+      .readsTables(
+        databaseName,
+        [...snapshotTables.flatMap(({ name, inputs }) => [name, inputs]), ...views],
+        'DATABASE_NAME',
+      )
+      .allow(
+        ['glue:CreateTable', 'glue:UpdateTable'],
+        [
+          `${catalog}:catalog`,
+          `${catalog}:database/${databaseName}`,
+          ...views.map((view) => `${catalog}:table/${databaseName}/${view}`),
+        ],
+      )
+      .readsObjects(
+        lake,
+        snapshotTables.map(({ source }) => source.name),
+        'LAKE_BUCKET_NAME',
+      )
+      .readsObjects(
+        this.bucket,
+        [...snapshotTables.map(({ source }) => source.name), 'manifests'],
+        'SNAPSHOTS_BUCKET_NAME',
+      )
+      .allow(
+        ['s3:PutObject'],
+        [...snapshotTables.map(({ source }) => source.name), 'manifests'].map((folder) =>
+          this.bucket.arnForObjects(`${folder}/*`),
+        ),
+      )
+      .allow(
+        ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        [results.arnForObjects(`${underWay}/*`)],
+      )
+      .environment('RESULTS_BUCKET_NAME', results.bucketName)
+      .environment('FILE_DELAY_DAYS', String(fileDelayDays))
+      .environment('SETTLE_HOURS', String(stage.lake.snapshotAfterHours));
+    this.schedule(tables);
+    new CfnOutput(this, 'SnapshotFunction', { value: this.function.function.functionName });
+
+    this.signals = [
+      {
+        name: 'SnapshotFailed',
+        metric: businessMetric(this.function, 'SnapshotFailed'),
+        threshold: 0,
+        periods: 1,
+        impact,
+      },
+      {
+        name: 'SnapshotErrors',
+        metric: this.function.function.metricErrors({ period: Duration.minutes(5) }),
+        threshold: 0,
+        periods: 1,
+        impact,
+      },
+      {
+        name: 'SnapshotMissing',
+        // Every run reports. Two days, since a run that is a minute late may leave one of them without.
+        metric: businessMetric(this.function, 'SnapshotsMissing').with({
+          statistic: Stats.MINIMUM,
+          period: Duration.days(1),
+        }),
+        threshold: 0,
+        periods: 2,
+        missing: 'bad',
+        impact,
+      },
+    ];
+  }
+
+  /** A table whose partition a query must name: snapshots and tries are known by name, and nothing lists them. */
+  private table(
+    { database, databaseName }: LakePlace,
+    name: string,
+    description: string,
+    columns: readonly Column[],
+    partition: string,
+    location: string,
+    isListed: boolean,
+  ): CfnTable {
+    const table = new CfnTable(this, name, {
+      catalogId: Aws.ACCOUNT_ID,
+      databaseName,
+      tableInput: {
+        name,
+        description,
+        tableType: 'EXTERNAL_TABLE',
+        parameters: {
+          classification: 'parquet',
+          'projection.enabled': 'true',
+          [`projection.${partition}.type`]: 'injected',
+          'storage.location.template': `${location}${partition}=\${${partition}}/`,
+        },
+        partitionKeys: [{ name: partition, type: 'string' }],
+        storageDescriptor: {
+          columns: columns.map(({ name: column, type, comment }) => ({ name: column, type, comment })),
+          location,
+          // Files that are listed one by one are read where they lie.
+          inputFormat: isListed
+            ? 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+            : `${parquet}.MapredParquetInputFormat`,
+          outputFormat: isListed
+            ? 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+            : `${parquet}.MapredParquetOutputFormat`,
+          serdeInfo: { serializationLibrary: `${parquet}.serde.ParquetHiveSerDe` },
+        },
+      },
+    });
+    table.addResourceDependency(database);
+    return table;
+  }
+
+  private schedule(tables: readonly CfnTable[]): void {
+    const role = new Role(this, 'ScheduleRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    });
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [this.function.function.functionArn] }),
+    );
+    const schedule = new CfnSchedule(this, 'Schedule', {
+      description: 'Makes the snapshots of the weeks that have ended',
+      // So that a week that failed on Monday is there on Tuesday; a run without a due week costs three calls.
+      scheduleExpression: 'rate(1 day)',
+      flexibleTimeWindow: { mode: 'OFF' },
+      target: {
+        arn: this.function.function.functionArn,
+        roleArn: role.roleArn,
+        input: '{}',
+        // No dead letter: a run carries no data, so the next one does what a lost one did not.
+        retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 3_600 },
+      },
+    });
+    schedule.node.addDependency(role, this.function, ...tables);
+  }
+}
