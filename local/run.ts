@@ -27,6 +27,7 @@ export interface RunOptions {
 
 // More than the two seconds by which a heartbeat must come after a load to be behind it.
 const scheduleGapMs = 3_000;
+const soonAgainMs = [10_000, 25_000];
 
 /** A function that reads a stream. It may read several. */
 export interface RunningMapping {
@@ -209,6 +210,8 @@ export class Run {
     };
     const begin = (schedule: LocalSchedule): Promise<void> => {
       this.#minutes.push(setInterval(tick, 60_000, schedule));
+      // On a busy machine the one before was not through in time, and a whole minute is long at a start.
+      for (const milliseconds of soonAgainMs) this.#minutes.push(setTimeout(tick, milliseconds, schedule));
       return tick(schedule);
     };
     const [watch, ...others] = minutely;
