@@ -155,7 +155,10 @@ describe('permissions', () => {
     for (const { of, principal, condition } of opens)
       if (Object.keys(principal as object).includes('Service')) expect([of, condition]).not.toEqual([of, undefined]);
     for (const { Properties } of ofType(synthesized, 'AWS::Lambda::Permission'))
-      expect(Properties).toMatchObject({ Principal: 'apigateway.amazonaws.com', SourceArn: expect.anything() });
+      expect(Properties).toMatchObject({
+        Principal: expect.stringMatching(/^(apigateway|events)\.amazonaws\.com$/),
+        SourceArn: expect.anything(),
+      });
   });
 });
 
