@@ -132,7 +132,7 @@ describe('badges recover', () => {
     await traffic.stop();
     await platform.run.drain();
     await expectStale({ inventory: false, orders: false });
-    for (const fc of centres) expect(await wrongBadges(ask, inventory, orders, fc)).toEqual([]);
+    for (const fc of [...centres, 'NOWHERE']) expect(await wrongBadges(ask, inventory, orders, fc)).toEqual([]);
     expect(await counted()).toEqual(await promised());
     traffic = newTraffic();
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
+import { suspiciousAgeMs } from '../../lambdas/serve/badges/given-up';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { table } from '../../lib/base/table';
@@ -74,6 +75,14 @@ test('a change waits for no other, and no record is skipped but at the end of th
     MaximumRetryAttempts: -1,
     ParallelizationFactor: 1,
     StartingPosition: 'TRIM_HORIZON',
+  });
+});
+
+test('records are given up long after the reader begins to look for given-up batches before it', () => {
+  for (const name of ['local', 'dev', 'prod'] as const)
+    expect(stageNamed(name).streams.retentionHours * 3_600_000 * 0.75).toBeGreaterThan(2 * suspiciousAgeMs);
+  template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+    MaximumRecordAgeInSeconds: stage.streams.retentionHours * 3_600 * 0.75,
   });
 });
 

@@ -26,9 +26,11 @@ interface GivenUp {
   readonly givenUpAt: number;
 }
 
-// Lambda gives records up after three quarters of the retention, which is at least a day. Whoever is given an older
-// record than this may come right after one that was given up.
-const suspiciousAgeMs = 3_600_000;
+/**
+ * Lambda gives records up after three quarters of the retention, which is at least a day. Whoever is given an older record
+ * than this may come right after one that was given up.
+ */
+export const suspiciousAgeMs = 3_600_000;
 // Each may be 6 MB, and nobody waits for more of them: of what is not read, everything is taken for missing.
 const mostRead = 100;
 const everything: Missing = { since: 0, lastArrival: Number.POSITIVE_INFINITY };
