@@ -173,12 +173,13 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: wildcard('<QueriesResultsB9A74B2C.Arn>/results/*'),
-      at: ['Lake/Snapshots/Make/Role'],
+      at: ['Lake/Snapshots/Make/Role', 'Lake/Compaction/Compact/Role'],
       reason: "Athena names a query's result after the query, and writes and reads it in the name of its caller",
     },
+    { finding: wildcard(`${lakeBucket}/compacted/*`), at: ['Lake/Compaction/Compact/Role'], reason: ownFolder },
     ...['sale_lines', 'sale_tenders'].map((table) => ({
       finding: wildcard(`${lakeBucket}/${table}/*`),
-      at: ['Lake/Snapshots/Make/Role'],
+      at: ['Lake/Snapshots/Make/Role', 'Lake/Compaction/Compact/Role'],
       reason: 'Athena reads the files of this table, of any date, in the name of its caller',
     })),
     ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {

@@ -1,11 +1,7 @@
 import { Aws, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnTable } from 'aws-cdk-lib/aws-glue';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import { Construct } from 'constructs';
-import type { Column } from '../../lambdas/base/domain/lake-rows';
 import {
   attemptColumn,
   snapshotColumn,
@@ -18,7 +14,9 @@ import type { QueryWorkgroup } from '../base/query-workgroup';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
+import { everyDay } from './every-day';
 import type { LakePlace } from './lake-table';
+import { askedByName, namedTable } from './named-table';
 
 export interface LakeSnapshotsProps extends LakePlace {
   readonly stage: Stage;
@@ -26,7 +24,6 @@ export interface LakeSnapshotsProps extends LakePlace {
   readonly fileDelayDays: number;
 }
 
-const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
 /** Of what is on its way, in the bucket of results (lambdas/serve/lake/snapshot/snapshot-files.ts). */
 const underWay = 'snapshots';
 const impact = 'data science has no training set of the last week';
@@ -48,23 +45,26 @@ export class LakeSnapshots extends Construct {
       key,
       ...(stage.lake.snapshotLockDays === undefined ? {} : { lockDays: stage.lake.snapshotLockDays }),
     });
-    const tables = snapshotTables.flatMap((table) => {
-      const columns = snapshotColumns(table);
-      const stored = this.bucket.s3UrlForObject(`${table.source.name}/`);
-      const listed = workgroup.results.s3UrlForObject(`${underWay}/inputs/${table.inputs}/`);
-      return [
-        this.table(props, table.name, table.comment, columns, snapshotColumn, stored, false),
-        this.table(
-          props,
-          table.inputs,
-          'The exact files of one try to make a snapshot',
-          table.source.columns,
-          attemptColumn,
-          listed,
-          true,
-        ),
-      ];
-    });
+    const tables = snapshotTables.flatMap((table) => [
+      namedTable(this, props, {
+        name: table.name,
+        description: table.comment,
+        columns: snapshotColumns(table),
+        partition: snapshotColumn,
+        projection: askedByName,
+        location: this.bucket.s3UrlForObject(`${table.source.name}/`),
+        isListed: false,
+      }),
+      namedTable(this, props, {
+        name: table.inputs,
+        description: 'The exact files of one try to make a snapshot',
+        columns: table.source.columns,
+        partition: attemptColumn,
+        projection: askedByName,
+        location: workgroup.results.s3UrlForObject(`${underWay}/inputs/${table.inputs}/`),
+        isListed: true,
+      }),
+    ]);
 
     this.function = new NodeFunction(this, 'Make', {
       stage,
@@ -116,7 +116,12 @@ export class LakeSnapshots extends Construct {
       .environment('RESULTS_BUCKET_NAME', results.bucketName)
       .environment('FILE_DELAY_DAYS', String(fileDelayDays))
       .environment('SETTLE_HOURS', String(stage.lake.snapshotAfterHours));
-    this.schedule(tables);
+    everyDay(this, 'Schedule', {
+      // So that a week that failed on Monday is there on Tuesday; a run without a due week costs three calls.
+      description: 'Makes the snapshots of the weeks that have ended',
+      target: this.function,
+      after: tables,
+    });
     new CfnOutput(this, 'SnapshotFunction', { value: this.function.function.functionName });
 
     this.signals = [
@@ -147,72 +152,5 @@ export class LakeSnapshots extends Construct {
         impact,
       },
     ];
-  }
-
-  /** A table whose partition a query must name: snapshots and tries are known by name, and nothing lists them. */
-  private table(
-    { database, databaseName }: LakePlace,
-    name: string,
-    description: string,
-    columns: readonly Column[],
-    partition: string,
-    location: string,
-    isListed: boolean,
-  ): CfnTable {
-    const table = new CfnTable(this, name, {
-      catalogId: Aws.ACCOUNT_ID,
-      databaseName,
-      tableInput: {
-        name,
-        description,
-        tableType: 'EXTERNAL_TABLE',
-        parameters: {
-          classification: 'parquet',
-          'projection.enabled': 'true',
-          [`projection.${partition}.type`]: 'injected',
-          'storage.location.template': `${location}${partition}=\${${partition}}/`,
-        },
-        partitionKeys: [{ name: partition, type: 'string' }],
-        storageDescriptor: {
-          columns: columns.map(({ name: column, type, comment }) => ({ name: column, type, comment })),
-          location,
-          // Files that are listed one by one are read where they lie.
-          inputFormat: isListed
-            ? 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
-            : `${parquet}.MapredParquetInputFormat`,
-          outputFormat: isListed
-            ? 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
-            : `${parquet}.MapredParquetOutputFormat`,
-          serdeInfo: { serializationLibrary: `${parquet}.serde.ParquetHiveSerDe` },
-        },
-      },
-    });
-    table.addResourceDependency(database);
-    return table;
-  }
-
-  private schedule(tables: readonly CfnTable[]): void {
-    const role = new Role(this, 'ScheduleRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
-      }),
-    });
-    role.addToPolicy(
-      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [this.function.function.functionArn] }),
-    );
-    const schedule = new CfnSchedule(this, 'Schedule', {
-      description: 'Makes the snapshots of the weeks that have ended',
-      // So that a week that failed on Monday is there on Tuesday; a run without a due week costs three calls.
-      scheduleExpression: 'rate(1 day)',
-      flexibleTimeWindow: { mode: 'OFF' },
-      target: {
-        arn: this.function.function.functionArn,
-        roleArn: role.roleArn,
-        input: '{}',
-        // No dead letter: a run carries no data, so the next one does what a lost one did not.
-        retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 3_600 },
-      },
-    });
-    schedule.node.addDependency(role, this.function, ...tables);
   }
 }

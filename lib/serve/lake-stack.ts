@@ -4,13 +4,14 @@ import type { Stream } from 'aws-cdk-lib/aws-kinesis';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
+import { lakeViews, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import { EncryptionKey } from '../base/encryption-key';
 import { heldBucket, privateBucket } from '../base/private-bucket';
 import { QueryWorkgroup } from '../base/query-workgroup';
 import type { Signal } from '../base/signal';
 import { StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
+import { LakeCompaction } from './lake-compaction';
 import { LakeSnapshots } from './lake-snapshots';
 import { type LakePlace, LakeTable } from './lake-table';
 import { LakeView } from './lake-views';
@@ -19,11 +20,6 @@ export interface LakeStackProps extends StackProps {
   readonly stage: Stage;
   readonly sales: Stream;
 }
-
-const views = {
-  sales: { table: saleLines, view: 'Sales' },
-  tenders: { table: saleTenders, view: 'Tenders' },
-} as const;
 
 const impact = 'the lake, and the ledger behind it, lack the newest sales';
 
@@ -68,8 +64,10 @@ export class LakeStack extends Stack {
     this.saleTenders = new LakeTable(this, 'SaleTenders', { stage, roomKey: key, ...this.place, table: saleTenders });
 
     // People type these names in Athena, too.
-    for (const [name, { table, view }] of Object.entries(views))
-      new LakeView(this, view, { ...this.place, name, table });
+    const views = lakeViews.map(({ view, table }) => {
+      const id = `${view[0]!.toUpperCase()}${view.slice(1)}`;
+      return new LakeView(this, id, { ...this.place, name: view, table });
+    });
 
     this.workgroup = new QueryWorkgroup(this, 'Queries', {
       stage,
@@ -85,6 +83,13 @@ export class LakeStack extends Stack {
       fileDelayDays: this.fileDelayDays,
     });
     this.snapshots = snapshots.bucket;
+    const compaction = new LakeCompaction(this, 'Compaction', {
+      stage,
+      ...this.place,
+      workgroup: this.workgroup,
+      fileDelayDays: this.fileDelayDays,
+    });
+    compaction.node.addDependency(...views);
 
     const held = heldBucket(this, 'Held', { stage, key });
     const writer = new StreamConsumer(this, 'Writer', {
@@ -113,6 +118,7 @@ export class LakeStack extends Stack {
       ...this.saleLines.signals('LakeLines', impact),
       ...this.saleTenders.signals('LakeTenders', impact),
       ...snapshots.signals,
+      ...compaction.signals,
     ];
   }
 }

@@ -28,6 +28,14 @@ export interface LakeTableProps extends LakePlace {
   readonly table: LakeRowTable;
 }
 
+/** Athena works dates out from the query, so that nobody has to register them. */
+export const dateProjection = {
+  type: 'date',
+  format: 'yyyy-MM-dd',
+  // A day ahead, for a query that runs while midnight passes.
+  range: '2026-01-01,NOW+1DAYS',
+};
+
 const parquet = 'org.apache.hadoop.hive.ql.io.parquet';
 
 /**
@@ -162,12 +170,10 @@ export class LakeTable extends Construct {
         tableType: 'EXTERNAL_TABLE',
         parameters: {
           classification: 'parquet',
-          // Athena works the partitions out from the query, so that nobody has to register them.
           'projection.enabled': 'true',
-          [`projection.${partition}.type`]: 'date',
-          [`projection.${partition}.format`]: 'yyyy-MM-dd',
-          // A day ahead, for a query that runs while midnight passes.
-          [`projection.${partition}.range`]: '2026-01-01,NOW+1DAYS',
+          ...Object.fromEntries(
+            Object.entries(dateProjection).map(([property, value]) => [`projection.${partition}.${property}`, value]),
+          ),
           'storage.location.template': `${location}${partition}=\${${partition}}/`,
         },
         partitionKeys: [{ name: partition, type: 'string', comment }],

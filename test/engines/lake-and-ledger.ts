@@ -66,6 +66,8 @@ export interface LakeAndLedger {
   readonly s3: S3Engine;
   readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'reports' | 'snapshots' | 'results', string>>;
   readonly athena: Athena;
+  /** Writes small files together. */
+  compactor(): Container;
   /** Makes and proves snapshots. */
   snapshots(): Container;
   /** Asks Athena about the lake. */
@@ -189,6 +191,13 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         HELD_BUCKET_NAME: buckets.held,
       }),
     athena,
+    compactor: () =>
+      rig.container('../lambdas/serve/lake/compact/handler', {
+        LAKE_BUCKET_NAME: buckets.lake,
+        WORKGROUP_NAME: 'queries',
+        DATABASE_NAME: 'tillstream_local',
+        FILE_DELAY_DAYS: '32',
+      }),
     snapshots: () =>
       rig.container('../lambdas/serve/lake/snapshot/handler', {
         LAKE_BUCKET_NAME: buckets.lake,

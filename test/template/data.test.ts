@@ -66,6 +66,7 @@ describe('data', () => {
         'Inventory/EncryptionKey514CDF8F',
         'Inventory/HeldE0C74053',
         'Lake/Bucket83908E77',
+        'Lake/CompactionCompactLogs348F9989',
         'Lake/EncryptionKey514CDF8F',
         'Lake/HeldE0C74053',
         'Lake/QueriesResultsB9A74B2C',

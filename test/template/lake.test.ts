@@ -35,19 +35,19 @@ test('it holds what it is made of, and nothing else', () => {
   expect(counts).toEqual({
     'AWS::Athena::WorkGroup': 1,
     'AWS::Glue::Database': 1,
-    'AWS::Glue::Table': 8,
-    'AWS::IAM::Policy': 5,
-    'AWS::IAM::Role': 5,
+    'AWS::Glue::Table': 10,
+    'AWS::IAM::Policy': 7,
+    'AWS::IAM::Role': 7,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
     'AWS::KinesisFirehose::DeliveryStream': 2,
     'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 2,
-    'AWS::Logs::LogGroup': 4,
+    'AWS::Lambda::Function': 3,
+    'AWS::Logs::LogGroup': 5,
     'AWS::Logs::LogStream': 2,
     'AWS::S3::Bucket': 4,
     'AWS::S3::BucketPolicy': 4,
-    'AWS::Scheduler::Schedule': 1,
+    'AWS::Scheduler::Schedule': 2,
   });
 });
 

@@ -194,11 +194,34 @@ export function lakeViewColumns({ columns, partition: { column: name, comment } 
   return [...columns, { name, type: 'string', comment }];
 }
 
+/** The views of the lake's tables, by the names that people type. */
+export const lakeViews = [
+  { view: 'sales', table: saleLines },
+  { view: 'tenders', table: saleTenders },
+] as const;
+
+/** Where the rows of old dates lie in few files. */
+export const compactedName = ({ name }: RowTable): string => `${name}_compacted`;
+
 /**
  * One row per key of a table of the lake, the same text for Athena and DuckDB. Repeats meet under one date, so the date is
- * part of the key here: then a query for a date reaches through the view and reads that date's files only.
+ * part of the key here: then a query for a date reaches through the view and reads that date's files only. Dates before
+ * `compactedBefore` are read where they were compacted, which is one row per key already.
  */
-export function lakeViewQuery(table: RowTable): string {
+export function lakeViewQuery(table: RowTable, compactedBefore?: string): string {
   const columns = lakeViewColumns(table);
-  return oneRowPerKey({ ...table, key: [partitionColumn, ...table.key], columns }, table.name);
+  const dated = { ...table, key: [partitionColumn, ...table.key], columns };
+  if (compactedBefore === undefined) return oneRowPerKey(dated, table.name);
+  return [
+    oneRowPerKey(dated, `${table.name}\n  WHERE ${partitionColumn} >= '${compactedBefore}'`),
+    'UNION ALL',
+    `SELECT ${columns.map(({ name }) => name).join(', ')}`,
+    `FROM ${compactedName(table)}`,
+    `WHERE ${partitionColumn} < '${compactedBefore}'`,
+  ].join('\n');
+}
+
+/** One row per key of one date, as it was delivered. */
+export function oneRowPerKeyOfDate(table: RowTable, date: string): string {
+  return oneRowPerKey(table, `${table.name}\n  WHERE ${partitionColumn} = '${date}'`);
 }

@@ -88,8 +88,8 @@ export async function handler(request: SnapshotRequest, context: Context): Promi
     const snapshots = await files.snapshots();
     if (request.rebuild !== undefined) {
       await rebuild(queries, snapshots, request.rebuild);
-      left = failed = 0;
-      return { made: [], rebuilt: request.rebuild, left };
+      failed = 0;
+      return { made: [], rebuilt: request.rebuild, left: 0 };
     }
     const manifests = await files.manifests(snapshots.slice(-lookedBackOn));
     const firstDate = manifests.length === 0 ? await files.firstDate(lineSnapshots) : undefined;
@@ -107,7 +107,11 @@ export async function handler(request: SnapshotRequest, context: Context): Promi
     failed = 0;
     return { made: made.map((manifest) => ({ snapshot: manifest.snapshot, ...salesOf(manifest) })), left };
   } finally {
-    countMetrics({ SnapshotFailed: failed, SnapshotsMissing: left });
+    countMetrics({
+      SnapshotFailed: failed,
+      // A rebuild does not look for what is due.
+      ...(request.rebuild === undefined ? { SnapshotsMissing: left } : {}),
+    });
   }
 }
 
@@ -135,8 +139,9 @@ async function attempt(queries: LakeQueries, earlier: readonly Manifest[], due: 
   const id = randomUUID();
   const tables: Partial<Record<SnapshotTable['name'], TableManifest>> = {};
   for (const table of snapshotTables) {
-    const offered = await files.inputs(table, listFrom(earlier, fileDelayDays), new Date(due.cut.getTime() - 1));
-    const inputs = inputsOf(table, offered, earlier, due.cut);
+    const lastMoment = new Date(due.cut.getTime() - 1);
+    const offered = await files.keysOf(table, listFrom(earlier, fileDelayDays), lastMoment);
+    const inputs = await files.versionsOf(inputsOf(table, offered, earlier));
     const selection: Selection = selectionOf(inputs, earlier, due, id);
     const query = snapshotRows(table, selection);
     const columns = snapshotColumns(table).map(({ name, type }) => ({ name, type }));
@@ -168,7 +173,7 @@ async function rebuild(queries: LakeQueries, snapshots: readonly string[], snaps
   const id = randomUUID();
   for (const table of snapshotTables) {
     const said = manifest.tables[table.name];
-    const now = await files.versionsOf(said.inputs);
+    const now = await files.versionsOf(said.inputs.map(({ key }) => key));
     said.inputs.forEach(({ key, versionId }, place) => {
       const found = now[place]!.versionId;
       if (found !== versionId)

@@ -53,20 +53,19 @@ export class SnapshotFiles {
     return Contents?.[0]?.Key?.slice(prefix.length).split('/')[0];
   }
 
-  /** The files of a lake's table from a date on, with the versions that they have now. */
-  async inputs(table: SnapshotTable, from: string | undefined, before: Date): Promise<InputFile[]> {
+  /** The keys of a lake's table from a date on, up to and with the one that the time is in. */
+  async keysOf(table: SnapshotTable, from: string | undefined, upTo: Date): Promise<string[]> {
     const prefix = `${table.source.name}/${table.source.partition.column}=`;
-    const last = `${prefix}${before.toISOString().slice(0, 10)}/`;
-    const listed = (await this.list(this.buckets.lake, prefix, from)).filter(
-      ({ key, bytes }) => bytes > 0 && (key < last || key.startsWith(last)),
-    );
-    return this.versionsOf(listed);
+    const last = `${prefix}${upTo.toISOString().slice(0, 10)}/`;
+    return (await this.list(this.buckets.lake, prefix, from))
+      .filter(({ key, bytes }) => bytes > 0 && (key < last || key.startsWith(last)))
+      .map(({ key }) => key);
   }
 
-  /** The same files as they are now; a file that is gone has no version. */
-  async versionsOf(files: readonly { readonly key: string }[]): Promise<InputFile[]> {
+  /** Files of the lake as they are now; one that is gone has no version. */
+  async versionsOf(keys: readonly string[]): Promise<InputFile[]> {
     const found = new Map<string, InputFile>();
-    await inParallel(files, callsAtOnce, async ({ key }) => {
+    await inParallel(keys, callsAtOnce, async (key) => {
       const head = await this.s3.send(new HeadObjectCommand({ Bucket: this.buckets.lake, Key: key })).catch((error) => {
         if (error.$metadata?.httpStatusCode === 404) return undefined;
         throw error;
@@ -77,7 +76,7 @@ export class SnapshotFiles {
         bytes: head?.ContentLength ?? 0,
       });
     });
-    return files.map(({ key }) => found.get(key)!);
+    return keys.map((key) => found.get(key)!);
   }
 
   /** Names the exact files that Athena reads as `<inputs table>` under this attempt. */

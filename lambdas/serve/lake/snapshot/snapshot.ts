@@ -102,18 +102,12 @@ export function listFrom(made: readonly Manifest[], fileDelayDays: number): stri
  * The files that a snapshot is made of: those of the dates that it is for, and of earlier dates all those to which a file
  * has come since, because a file that is late may repeat what is there.
  */
-export function inputsOf(
-  table: SnapshotTable,
-  offered: readonly InputFile[],
-  made: readonly Manifest[],
-  cut: Date,
-): InputFile[] {
+export function inputsOf(table: SnapshotTable, offered: readonly string[], made: readonly Manifest[]): string[] {
   const known = new Set(made.flatMap(({ tables }) => tables[table.name].inputs.map(({ key }) => key)));
   const closed = made.at(-1)?.cut.slice(0, 10) ?? '';
   const fresh = new Set<string>();
-  for (const { key } of offered) if (dateOf(key) >= closed || !known.has(key)) fresh.add(dateOf(key));
-  const lastDate = new Date(cut.getTime() - 1).toISOString().slice(0, 10);
-  return offered.filter(({ key }) => fresh.has(dateOf(key)) && dateOf(key) <= lastDate);
+  for (const key of offered) if (dateOf(key) >= closed || !known.has(key)) fresh.add(dateOf(key));
+  return offered.filter((key) => fresh.has(dateOf(key)));
 }
 
 /** What the queries of a snapshot must look back on, given the files that it is made of. */
