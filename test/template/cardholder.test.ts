@@ -1,37 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { CardholderStack } from '../../lib/cardholder/cardholder-stack';
 import { TokenVaultStack } from '../../lib/cardholder/token-vault-stack';
 import { stageNamed } from '../../lib/stages';
+import { ownApp, typesIn } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
 const stage = stageNamed('prod');
 let vault: Template;
 let cardholder: Template;
 let vaultStack: TokenVaultStack;
 beforeAll(() => {
-  const app = new App({
-    outdir,
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const env = { region: stage.region };
   vaultStack = new TokenVaultStack(app, 'TokenVault', { stage, env });
   const stack = new CardholderStack(app, 'Cardholder', { stage, env, vault: vaultStack });
   vault = Template.fromStack(vaultStack);
   cardholder = Template.fromStack(stack);
 });
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
-
-function counts(template: Template): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(template.toJSON().Resources)) found[Type] = (found[Type] ?? 0) + 1;
-  return found;
-}
 
 interface Statement {
   readonly Action: string | string[];
@@ -48,7 +32,7 @@ function statementsOf(template: Template, name: string): Statement[] {
 const actionsOf = (statements: readonly Statement[]) => [...new Set(statements.flatMap(({ Action }) => Action))].sort();
 
 test('the vault holds what it is made of, and nothing else', () => {
-  expect(counts(vault)).toEqual({
+  expect(typesIn(vault)).toEqual({
     'AWS::DynamoDB::GlobalTable': 1,
     'AWS::IAM::Policy': 3,
     'AWS::IAM::Role': 3,
@@ -60,7 +44,7 @@ test('the vault holds what it is made of, and nothing else', () => {
 });
 
 test('the door holds what it is made of, and nothing else', () => {
-  expect(counts(cardholder)).toEqual({
+  expect(typesIn(cardholder)).toEqual({
     'AWS::ApiGateway::Account': 1,
     'AWS::ApiGateway::Deployment': 1,
     'AWS::ApiGateway::GatewayResponse': 4,

@@ -1,24 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { sourceTables } from '../../lambdas/base/domain/source-tables';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { CdcStack } from '../../lib/cdc/cdc-stack';
 import { type Stage, stageNamed } from '../../lib/stages';
+import { ownApp } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
-
-let apps = 0;
 function synthesize(stage: Stage): Template {
-  const app = new App({
-    outdir: join(outdir, String(++apps)),
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const env = { region: stage.region };
   const { vpc, functions } = new NetworkStack(app, 'Network', { stage, env });
   return Template.fromStack(new CdcStack(app, 'Cdc', { stage, env, vpc, functions }));

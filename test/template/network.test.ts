@@ -1,31 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { type ExistingNetwork, type Stage, stageNamed } from '../../lib/stages';
+import { ownApp, typesIn } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
-
-let apps = 0;
 function synthesize(change: Partial<Stage> = {}) {
-  const app = new App({
-    outdir: join(outdir, String(++apps)),
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const stage = { ...stageNamed('prod'), ...change };
   const network = new NetworkStack(app, 'Network', { stage, env: { region: stage.region } });
   return { network, template: Template.fromStack(network) };
 }
-const countsOf = (template: Template) => {
-  const counts: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
-  return counts;
-};
 const resources = (template: Template, type: string) => Object.values<any>(template.findResources(type));
 
 describe('a network of its own', () => {
@@ -36,7 +19,7 @@ describe('a network of its own', () => {
   });
 
   test('holds what it is made of, and nothing else: no gateway, no NAT, no public subnet', () => {
-    expect(countsOf(template)).toEqual({
+    expect(typesIn(template)).toEqual({
       'AWS::EC2::FlowLog': 1,
       'AWS::EC2::RouteTable': 3,
       'AWS::EC2::SecurityGroup': 2,
@@ -139,7 +122,7 @@ describe('a network that exists', () => {
   test('is given the endpoints that it lacks, in its own subnets', () => {
     const { template, network } = synthesize({ network: existing });
 
-    expect(countsOf(template)).toEqual({
+    expect(typesIn(template)).toEqual({
       'AWS::EC2::SecurityGroup': 2,
       'AWS::EC2::SecurityGroupIngress': 1,
       'AWS::EC2::VPCEndpoint': 2,
@@ -154,6 +137,6 @@ describe('a network that exists', () => {
   test('with endpoints of its own, is given a security group and nothing else', () => {
     const { template } = synthesize({ network: { ...existing, createEndpoints: false } });
 
-    expect(countsOf(template)).toEqual({ 'AWS::EC2::SecurityGroup': 1 });
+    expect(typesIn(template)).toEqual({ 'AWS::EC2::SecurityGroup': 1 });
   });
 });

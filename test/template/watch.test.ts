@@ -1,15 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Signal } from '../../lib/base/signal';
 import { stageNamed } from '../../lib/stages';
 import { WatchStack } from '../../lib/watch/watch-stack';
-
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+import { ownApp, typesIn } from './own-app';
 
 const signal = (name: string, change: Partial<Signal> = {}): Signal => ({
   name,
@@ -25,24 +19,15 @@ const rooms = {
   quiet: [],
 };
 
-let apps = 0;
 function synthesize(given: Readonly<Record<string, readonly Signal[]>> = rooms, alarmEmail?: string) {
-  const app = new App({
-    outdir: join(outdir, String(++apps)),
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const stage = { ...stageNamed('prod'), ...(alarmEmail === undefined ? {} : { alarmEmail }) };
   return Template.fromStack(new WatchStack(app, 'Watch', { stage, env: { region: stage.region }, rooms: given }));
 }
 const resources = (template: Template, type: string) => Object.values<any>(template.findResources(type));
 
 test('it holds what it is made of, and nothing else', () => {
-  const counts: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(synthesize().toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
-
-  expect(counts).toEqual({
+  expect(typesIn(synthesize())).toEqual({
     'AWS::CloudWatch::Alarm': 3,
     'AWS::CloudWatch::Dashboard': 1,
     'AWS::KMS::Key': 1,
