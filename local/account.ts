@@ -201,7 +201,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
   const eventTargets = new EventTargets({ door, sqs, functions, invoke: invokeJson, log });
   const eventBridge = openEventBridge({
     directory: folder('eventbridge'),
-    deliver: (delivery) => eventTargets.deliver(delivery),
+    deliver: (delivery, signal) => eventTargets.deliver(delivery, signal),
     bury: (delivery, attributes) => eventTargets.bury(delivery, attributes),
     onConsumed: meter.eventBridge,
   });

@@ -34,7 +34,7 @@ export class EventTargets {
 
   constructor(private readonly options: EventTargetsOptions) {}
 
-  async deliver({ ruleArn, target, text }: Delivery): Promise<void> {
+  async deliver({ ruleArn, target, text }: Delivery, signal: AbortSignal): Promise<void> {
     if (target.Arn.startsWith('arn:aws:sqs:')) return this.#send(ruleArn, target.Arn, text, {});
     const { functions, invoke, door, log } = this.options;
     const functionName = nameOf(target.Arn);
@@ -45,6 +45,7 @@ export class EventTargets {
     const outcome = await invokeAsynchronously({
       functionArn: declared.arn,
       event: text,
+      signal,
       config: this.configs.get(functionName) ?? asynchronousDefaults,
       invoke: (event) => invoke(functionName, event),
       hold: (queueArn, MessageBody) =>

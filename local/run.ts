@@ -267,9 +267,11 @@ export class Run {
     }
   }
 
-  /** What Lambda reports of its event source mappings. */
+  /** What Lambda reports of its event source mappings, and SQS of its queues. */
   #recordMetrics(held: Map<string, number>): void {
-    const { alarms } = this.account;
+    const { alarms, engines } = this.account;
+    for (const [QueueName, depth] of engines.sqs.depths())
+      alarms.record('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName }, depth);
     for (const { id, functionName: FunctionName, mapping } of this.mappings) {
       const state = mapping.state();
       alarms.record('AWS/Lambda', 'IteratorAge', { FunctionName }, state.iteratorAgeMs);

@@ -100,7 +100,7 @@ export class Deliveries {
     const { MaximumRetryAttempts = 185, MaximumEventAgeInSeconds = 86_400 } = delivery.target.RetryPolicy ?? {};
     for (let retries = 0; ; retries++) {
       try {
-        await this.options.deliver(delivery);
+        await this.options.deliver(delivery, this.#ending.signal);
         this.counts.delivered += 1;
         this.problem = undefined;
         return this.#done(place);

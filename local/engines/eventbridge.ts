@@ -10,8 +10,8 @@ export interface EventBridgeOptions {
   /** The folder of the run's state. Without it, events live as long as the process. */
   readonly directory?: string;
   readonly now?: () => number;
-  /** Hands an event over to a target; throws what the target answers. */
-  readonly deliver: (delivery: Delivery) => Promise<void>;
+  /** Hands an event over to a target; throws what the target answers, and that it was not done when the signal ends it. */
+  readonly deliver: (delivery: Delivery, signal: AbortSignal) => Promise<void>;
   /** Puts an event that is given up into its target's dead-letter queue. */
   readonly bury: (delivery: Delivery, attributes: Readonly<Record<string, string>>) => Promise<void>;
   readonly backoff?: Backoff;

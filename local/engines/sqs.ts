@@ -30,6 +30,8 @@ export interface SqsOptions {
 export interface SqsEngine extends Engine {
   /** The policy of a queue, as text, where it has one. */
   policyOf(queueArn: string): string | undefined;
+  /** How many messages wait in each queue. */
+  depths(): ReadonlyMap<string, number>;
 }
 
 const mostBytes = 1024 * 1024;
@@ -97,6 +99,12 @@ class Sqs implements SqsEngine {
 
   policyOf(queueArn: string): string | undefined {
     return this.#queues.get(queueArn.split(':').pop()!)?.attributes.Policy;
+  }
+
+  depths(): ReadonlyMap<string, number> {
+    const now = this.#now();
+    const waiting = ({ messages }: Queue) => messages.filter(({ visibleAt }) => visibleAt <= now).length;
+    return new Map([...this.#queues.values()].map((queue) => [queue.name, waiting(queue)]));
   }
 
   async *contents(): AsyncIterable<{ readonly where: string; readonly text: string }> {

@@ -26,6 +26,8 @@ export interface AsynchronousCall {
   readonly invoke: (event: string) => Promise<Invocation>;
   /** Puts a record into the failure queue, in the name of the function's role. */
   readonly hold: (queueArn: string, record: string) => Promise<void>;
+  /** Ends it before its next try. */
+  readonly signal: AbortSignal;
   readonly now?: () => number;
   readonly backoff?: { readonly first: number; readonly longest: number };
 }
@@ -36,12 +38,12 @@ export interface AsynchronousCall {
  * where the queue does not take the record.
  */
 export async function invokeAsynchronously(call: AsynchronousCall): Promise<'processed' | 'held' | 'dropped'> {
-  const { config, event, invoke, now = Date.now, backoff = { first: 20, longest: 1000 } } = call;
+  const { config, event, invoke, signal, now = Date.now, backoff = { first: 20, longest: 1000 } } = call;
   const since = now();
   let failures = 0;
   for (let throttles = 0; ; ) {
     const wait = Math.min(backoff.longest, backoff.first * 2 ** Math.min(failures + throttles - 1, 20));
-    if (failures + throttles > 0) await sleep(wait);
+    if (failures + throttles > 0) await sleep(wait, undefined, { signal });
     let invocation: Invocation | undefined;
     try {
       invocation = await invoke(event);

@@ -46,7 +46,7 @@ beforeAll(async () => {
       log: () => {},
     });
     const bus = openEventBridge({
-      deliver: (delivery) => targets.deliver(delivery),
+      deliver: (delivery, signal) => targets.deliver(delivery, signal),
       bury: (delivery, attributes) => targets.bury(delivery, attributes),
     });
     return [sqs, bus];

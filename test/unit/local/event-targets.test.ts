@@ -12,6 +12,9 @@ const delivery = { eventId: 'e1', ruleArn, text: JSON.stringify(event), since: 0
 const toFunction = { ...delivery, target: { Id: 'one', Arn: functionArn } };
 const toQueue = { ...delivery, target: { Id: 'one', Arn: queueArn, DeadLetterConfig: { Arn: queueArn } } };
 
+/** Nothing ends. */
+const running = new AbortController().signal;
+
 let sqs: SqsEngine;
 let targets: EventTargets;
 let invocations: string[];
@@ -83,7 +86,7 @@ async function waiting(): Promise<any[]> {
 test('a function that lets the rule invoke it gets the event', async () => {
   permit();
 
-  await targets.deliver(toFunction);
+  await targets.deliver(toFunction, running);
 
   expect(invocations).toEqual([delivery.text]);
 });
@@ -96,14 +99,16 @@ test.each<[string, object]>([
 ])('a function that lets %s invoke it gets nothing', async (_, more) => {
   permit(more);
 
-  await expect(targets.deliver(toFunction)).rejects.toMatchObject({ code: 'AccessDeniedException' });
+  await expect(targets.deliver(toFunction, running)).rejects.toMatchObject({ code: 'AccessDeniedException' });
   expect(invocations).toEqual([]);
 });
 
 test('a function that is not there is told apart', async () => {
   const target = { Id: 'one', Arn: functionArn.replace('subscriber', 'absent') };
 
-  await expect(targets.deliver({ ...delivery, target })).rejects.toMatchObject({ code: 'ResourceNotFoundException' });
+  await expect(targets.deliver({ ...delivery, target }, running)).rejects.toMatchObject({
+    code: 'ResourceNotFoundException',
+  });
 });
 
 test('a function that fails is tried twice again, and then its queue gets what it did not process', async () => {
@@ -111,7 +116,7 @@ test('a function that fails is tried twice again, and then its queue gets what i
   targets.configs.set('subscriber', { maxRetries: 2, maxAgeSeconds: 21_600, failureQueue: queueArn });
   answer = () => failed;
 
-  await targets.deliver(toFunction);
+  await targets.deliver(toFunction, running);
 
   expect(invocations).toHaveLength(3);
   expect(callers).toEqual(['subscriber-role']);
@@ -135,7 +140,7 @@ test('a function that comes to itself meanwhile has processed it', async () => {
   permit();
   answer = () => (invocations.length < 3 ? failed : succeeded);
 
-  await targets.deliver(toFunction);
+  await targets.deliver(toFunction, running);
 
   expect(invocations).toHaveLength(3);
   expect(messages).toEqual([]);
@@ -148,16 +153,28 @@ test('being throttled costs a function no try', async () => {
     return succeeded;
   };
 
-  await targets.deliver(toFunction);
+  await targets.deliver(toFunction, running);
 
   expect(invocations).toHaveLength(5);
+});
+
+test('a function that is throttled without end does not hold up the end of the run', async () => {
+  permit();
+  const ending = new AbortController();
+  answer = () => {
+    if (invocations.length === 3) ending.abort();
+    throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', 429);
+  };
+
+  await expect(targets.deliver(toFunction, ending.signal)).rejects.toMatchObject({ name: 'AbortError' });
+  expect(invocations).toHaveLength(3);
 });
 
 test('without a queue what a function does not process is gone, and that is said', async () => {
   permit();
   answer = () => failed;
 
-  await targets.deliver(toFunction);
+  await targets.deliver(toFunction, running);
 
   expect(messages).toEqual(['subscriber did not process an event, and has no queue for it']);
 });
@@ -165,7 +182,7 @@ test('without a queue what a function does not process is gone, and that is said
 test('a queue whose policy lets the rule send gets the event, and what is given up with its reasons', async () => {
   await permitQueue();
 
-  await targets.deliver(toQueue);
+  await targets.deliver(toQueue, running);
   await targets.bury(toQueue, { ERROR_CODE: 'NO_PERMISSIONS' });
 
   const found = await waiting();
@@ -184,7 +201,7 @@ test.each<[string, object]>([
 ])('a queue whose policy speaks of %s gets nothing', async (_, statement) => {
   await permitQueue(statement);
 
-  await expect(targets.deliver(toQueue)).rejects.toMatchObject({ code: 'AccessDeniedException' });
+  await expect(targets.deliver(toQueue, running)).rejects.toMatchObject({ code: 'AccessDeniedException' });
   expect(await waiting()).toEqual([]);
 });
 

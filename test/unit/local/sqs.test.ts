@@ -26,6 +26,18 @@ test('messages are found again on disk, and go when their time is over', async (
   expect(await open().call('ReceiveMessage', { QueueUrl })).toEqual({});
 });
 
+test('a message that somebody has taken does not wait, until it comes back', async () => {
+  const sqs = open();
+  await sqs.call('CreateQueue', { QueueName: 'undelivered', Attributes: { VisibilityTimeout: '30' } });
+  await sqs.call('SendMessage', { QueueUrl, MessageBody: 'one' });
+  await sqs.call('SendMessage', { QueueUrl, MessageBody: 'two' });
+  await sqs.call('ReceiveMessage', { QueueUrl });
+
+  expect(sqs.depths()).toEqual(new Map([['undelivered', 1]]));
+  nowMs += 31_000;
+  expect(sqs.depths()).toEqual(new Map([['undelivered', 2]]));
+});
+
 test('the scan for card numbers sees bodies and attributes', async () => {
   const sqs = open();
   await sqs.call('CreateQueue', { QueueName: 'undelivered' });
