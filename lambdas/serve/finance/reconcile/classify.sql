@@ -79,15 +79,16 @@ DELETE FROM open_tenders WHERE tender_id IN (SELECT tender_id FROM found WHERE l
 -- days more nobody waits for it. Tenders that more than one line could be have no explanation.
 INSERT INTO found (business_date, class, gateway, currency, difference, tender_id)
 SELECT
-  business_date,
+  tender.business_date,
   CASE
-    WHEN tender_id IN (SELECT tender_id FROM candidates) THEN 'unexplained'
-    WHEN CAST(:as_of AS date) < missing_from THEN 'timing'
+    WHEN ambiguous.tender_id IS NOT NULL THEN 'unexplained'
+    WHEN :as_of < tender.missing_from THEN 'timing'
     ELSE 'missing-in-gateway'
   END,
-  gateway, currency, -amount, tender_id
-FROM open_tenders
-WHERE CAST(:as_of AS date) > due_date;
+  tender.gateway, tender.currency, -tender.amount, tender.tender_id
+FROM open_tenders AS tender
+LEFT JOIN (SELECT DISTINCT tender_id FROM candidates) AS ambiguous ON ambiguous.tender_id = tender.tender_id
+WHERE :as_of > tender.due_date;
 
 DELETE FROM open_tenders WHERE tender_id IN (SELECT tender_id FROM found WHERE line_id IS NULL);
 
@@ -136,11 +137,12 @@ SELECT
   line.gateway_day,
   CASE
     WHEN line.kind IN ('refund', 'chargeback', 'chargeback-reversed') THEN 'refund-or-chargeback'
-    WHEN line.line_id IN (SELECT line_id FROM candidates) THEN 'unexplained'
+    WHEN ambiguous.line_id IS NOT NULL THEN 'unexplained'
     ELSE 'missing-in-ledger'
   END,
   line.gateway, line.currency, line.amount, line.line_id, original.tender_id
 FROM open_lines AS line
+LEFT JOIN (SELECT DISTINCT line_id FROM candidates) AS ambiguous ON ambiguous.line_id = line.line_id
 LEFT JOIN (
   SELECT gateway, gateway_reference, MIN(tender_id) AS tender_id
   FROM tenders

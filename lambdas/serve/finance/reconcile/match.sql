@@ -79,7 +79,7 @@ FROM (
       PARTITION BY gateway, transaction_id, currency, amount ORDER BY business_date, occurred_at, tender_id
     ) AS place
   FROM open_tenders
-  WHERE tender_id NOT IN (SELECT tender_id FROM matches WHERE rule <> 'reference-and-amount')
+  WHERE NOT EXISTS (SELECT 1 FROM matches WHERE matches.tender_id = open_tenders.tender_id)
 ) AS tender
 JOIN (
   SELECT line_id, gateway, merchant_reference, currency, amount,
@@ -88,7 +88,7 @@ JOIN (
     ) AS place
   FROM open_lines
   WHERE merchant_reference IS NOT NULL AND direction <> 0
-    AND line_id NOT IN (SELECT line_id FROM matches WHERE rule <> 'reference-and-amount')
+    AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.line_id = open_lines.line_id)
 ) AS line
   ON line.gateway = tender.gateway
   AND line.merchant_reference = tender.transaction_id
@@ -103,14 +103,14 @@ FROM (
   SELECT tender_id, gateway, transaction_id, direction,
     COUNT(*) OVER (PARTITION BY gateway, transaction_id, direction) AS alike
   FROM open_tenders
-  WHERE tender_id NOT IN (SELECT tender_id FROM matches WHERE rule <> 'reference-and-amount')
+  WHERE NOT EXISTS (SELECT 1 FROM matches WHERE matches.tender_id = open_tenders.tender_id)
 ) AS tender
 JOIN (
   SELECT line_id, gateway, merchant_reference, direction,
     COUNT(*) OVER (PARTITION BY gateway, merchant_reference, direction) AS alike
   FROM open_lines
   WHERE merchant_reference IS NOT NULL AND direction <> 0
-    AND line_id NOT IN (SELECT line_id FROM matches WHERE rule <> 'reference-and-amount')
+    AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.line_id = open_lines.line_id)
 ) AS line
   ON line.gateway = tender.gateway
   AND line.merchant_reference = tender.transaction_id
@@ -132,8 +132,8 @@ JOIN open_lines AS line
   AND line.direction = tender.direction
 WHERE line.occurred_at BETWEEN tender.occurred_at - INTERVAL '15 minutes' AND tender.occurred_at + INTERVAL '15 minutes'
   AND line.merchant_reference IS NULL
-  AND tender.tender_id NOT IN (SELECT tender_id FROM matches WHERE rule <> 'reference-and-amount')
-  AND line.line_id NOT IN (SELECT line_id FROM matches WHERE rule <> 'reference-and-amount')
+  AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.tender_id = tender.tender_id)
+  AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.line_id = line.line_id)
   AND (line.gateway_reference IS NULL OR tender.gateway_reference IS NULL);
 
 INSERT INTO matches (tender_id, line_id, rule)
