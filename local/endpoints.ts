@@ -21,6 +21,10 @@ export interface Endpoints {
   readonly snapshotsDir: string;
   /** Name of the function that makes and proves snapshots. */
   readonly snapshotFunction: string;
+  /** Reports of the reconciliation, to be opened in a browser. */
+  readonly reportsDir: string;
+  /** Start an execution of it to close any day: `{"businessDate":"2026-11-27"}`. */
+  readonly dailyCloseArn: string;
   /** PostgreSQL URLs of the source databases, as the superuser. */
   readonly oltp: Readonly<Record<string, string>>;
   readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
@@ -67,6 +71,8 @@ export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
     snapshotsDir: engines.s3.directoryOf(variableOf(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME')),
     snapshotFunction: functionWith(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME').name,
+    reportsDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'REPORT_BUCKET_NAME')),
+    dailyCloseArn: dailyCloseOf(account),
     oltp: Object.fromEntries(
       [...account.sourceDatabases.values()].map(({ databaseName }) => [
         databaseName,
@@ -76,6 +82,12 @@ export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
     aws: { endpoint: door.url, region: localRegion, ...administrator },
     control: `${door.url}/_control`,
   };
+}
+
+/** The one state machine that the template schedules. */
+function dailyCloseOf({ schedules }: LocalAccount): string {
+  for (const { target } of schedules) if ('stateMachineArn' in target) return target.stateMachineArn;
+  throw new Error('the template schedules no state machine');
 }
 
 /** The value of a variable of a room's functions: how the run finds what the template has named. */

@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { makeFolder } from './folder';
 import { Program } from './program';
 import { makeSale, totalsOf, unitsOf } from './sales';
@@ -41,6 +43,8 @@ describe('a run', () => {
       lakeDir: expect.stringContaining(program.state),
       snapshotsDir: expect.stringContaining(program.state),
       snapshotFunction: expect.stringMatching(/^Tillstream-local-Lake-/),
+      reportsDir: expect.stringContaining(program.state),
+      dailyCloseArn: expect.stringMatching(/^arn:aws:states:eu-west-1:\d{12}:stateMachine:/),
       oltp: {
         inventory: expect.stringMatching(/^postgres:\/\/.+\/inventory$/),
         orders: expect.stringMatching(/^postgres:\/\/.+\/orders$/),
@@ -74,6 +78,33 @@ describe('a run', () => {
     expect(totals).toMatchObject({ accepted: 200, rejected: 0 });
     const { faults } = await program.control('faults');
     expect(faults).toHaveLength(6);
+  }, 60_000);
+
+  test('closes any day on demand, and what it was asked wrongly fails at once and says why', async () => {
+    const { aws, dailyCloseArn, reportsDir } = await program.endpoints();
+    const client = new SFNClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws });
+    const close = async (input: object) => {
+      const { executionArn } = await client.send(
+        new StartExecutionCommand({ stateMachineArn: dailyCloseArn, input: JSON.stringify(input) }),
+      );
+      for (;;) {
+        const execution = await client.send(new DescribeExecutionCommand({ executionArn: executionArn! }));
+        if (execution.status !== 'RUNNING') return execution;
+        await delay(100);
+      }
+    };
+
+    const wrong = await close({ businessDate: '2016-02-30' });
+    const right = await close({ businessDate: '2016-03-07' });
+
+    expect(wrong).toMatchObject({ status: 'FAILED', error: 'InvalidInput' });
+    expect(wrong.cause).toContain('use a date as yyyy-MM-dd');
+    expect([right.status, right.cause]).toEqual(['SUCCEEDED', undefined]);
+    const { Reconcile, Report } = JSON.parse(right.output!);
+    expect(Reconcile.outcome).toMatchObject({ unexplainedMinorUnits: 0, explainedPercent: 100 });
+    expect(Report.outcome.page).toBe('reconciliation/2016-03-07/report.html');
+    expect(existsSync(join(reportsDir, Report.outcome.page))).toBe(true);
+    client.destroy();
   }, 60_000);
 
   test('ends cleanly when it is told to, and leaves its state', async () => {
