@@ -59,6 +59,10 @@ describe('badges of a run', () => {
     const keyOf = (pk: string) => ({ TableName, Key: { pk: { S: pk } } });
     await update("update skus set status = 'discontinued' where sku = 'LAMP'");
     await badges.until('discontinued', 'LAMP', 'FC1');
+    // Its stock is given an end right after that.
+    const hasEnd = async (fc: string) =>
+      (await dynamodb.call('GetItem', keyOf(`stock#LAMP#${fc}`))).Item.expiresAt?.N !== undefined;
+    while (!((await hasEnd('FC1')) && (await hasEnd('FC2')))) await delay(20);
     // As an hour later: one has expired, and DynamoDB has not come to remove it; the other it has removed.
     await dynamodb.call('UpdateItem', {
       ...keyOf('stock#LAMP#FC1'),
