@@ -39,10 +39,10 @@ export class BadgeWatch {
       }
     this.#ages = [...answers.values()].flat().map(({ ageSeconds }) => ageSeconds);
     this.#changes = [...inWords(changes), ...this.#changes].slice(0, keptChanges);
-    return this.summary();
+    return this.#summary();
   }
 
-  summary(): BadgeSummary {
+  #summary(): BadgeSummary {
     const badges = [...this.#known.values()];
     const off = new Map<string, number>();
     for (const { badge, reason } of badges) if (!badge) off.set(reason, (off.get(reason) ?? 0) + 1);
@@ -60,12 +60,12 @@ export class BadgeWatch {
 /** An item that changes with all centres at once, or a centre that does with many items, is one change. */
 function inWords(changes: readonly WatchedBadge[]): string[] {
   const groups = new Map<string, WatchedBadge[]>();
-  const ofSku = new Set(['active', 'paused', 'discontinued']);
   for (const change of changes) {
     const { sku, fc, reason } = change;
     const isCentres =
       reason === 'fc-at-capacity' || changes.filter((each) => each.fc === fc && each.reason === reason).length > 3;
-    const key = ofSku.has(reason) ? `${sku} ${reason}` : isCentres ? `${fc} ${reason}` : `${sku} ${fc} ${reason}`;
+    const isSkus = reason === 'paused' || reason === 'discontinued';
+    const key = isSkus ? `${sku} ${reason}` : isCentres ? `${fc} ${reason}` : `${sku} ${fc} ${reason}`;
     groups.set(key, [...(groups.get(key) ?? []), change]);
   }
   return [...groups.values()].map((group) => {
