@@ -2,6 +2,7 @@
  * Bundles everything that runs: each function under lambdas/ into build/lambdas/<room>/<function>/index.js, exactly as it
  * is deployed (Node 20 and newer), and each command under bin/ and worker under local/ into build/.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import banks from 'banks-db';
@@ -52,6 +53,41 @@ writeFileSync(
   'build/lambdas/cardholder/ingest/bin-table.csv',
   existsSync(ownBinTable) ? readFileSync(ownBinTable) : binTable(),
 );
+
+writeFileSync('build/lambdas/serve/merchandising/query/dashboard.html', await dashboard());
+
+/** The page as one file, behind a line that says what it may run: its own script and style, and calls of where it is from. */
+async function dashboard() {
+  const folder = 'lambdas/serve/merchandising/dashboard';
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import 'uplot/dist/uPlot.min.css'; import './page.css'; import './page';`,
+      resolveDir: folder,
+    },
+    bundle: true,
+    write: false,
+    outdir: 'page',
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  const [script, style] = ['.js', '.css'].map((ending) => {
+    const { text } = outputFiles.find(({ path }) => path.endsWith(ending));
+    return text.trim().replaceAll('</', '<\\/');
+  });
+  const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const policy = [
+    `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; style-src-attr 'unsafe-inline'`,
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ].join('; ');
+  const html = readFileSync(`${folder}/page.html`, 'utf8')
+    .replace('/*style*/', () => style)
+    .replace('/*script*/', () => script);
+  return `<!-- ${policy} -->\n${html}`;
+}
 
 /** From `banks-db`: the country of each issuer's prefixes. It knows no funding; where its banks disagree, nothing is known. */
 function binTable() {

@@ -12,6 +12,8 @@ export interface Endpoints {
   readonly completeThroughUrl: string;
   /** GET what merchants ask, signed for `execute-api`: append `/totals`, `/groups?by=region`, `/series` or `/completeness`. */
   readonly merchandisingUrl: string;
+  /** The dashboard, for a browser: whoever asks here needs no signature. */
+  readonly dashboardUrl: string;
   /** PostgreSQL URL of the ledger. */
   readonly warehouseUrl: string;
   /** InfluxQL: append `&q=SELECT ...`. */
@@ -33,7 +35,7 @@ export interface Endpoints {
 }
 
 /** Opens the account's APIs, and tells where everything is. */
-export async function openEndpoints(account: LocalAccount): Promise<Endpoints> {
+export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoints, 'dashboardUrl'>> {
   const { door, apis, engines, administrator } = account;
   const urls = new Map<string, string>();
   for (const { id, name, methods, gatewayResponses, stages } of apis.values()) {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type LocalAccount, type LocalSchedule, openAccount } from './account';
+import { serveDashboard } from './dashboard';
 import { roleSession } from './door/principal';
+import type { LoopbackServer } from './door/server';
 import { type Endpoints, openEndpoints, secretValue, variableOf } from './endpoints';
 import { localAccount, localRegion } from './engines/engine';
 import { type EventSourceMapping, startEventSourceMapping } from './lambda/event-source-mapping';
@@ -52,6 +54,7 @@ export class Run {
     readonly endpoints: Endpoints,
     readonly mappings: readonly RunningMapping[],
     private readonly state: StateFolder,
+    private readonly dashboard: LoopbackServer,
   ) {}
 
   /** Synthesizes the local stage, makes what it says, and starts reading the streams. */
@@ -96,7 +99,14 @@ export class Run {
       state.save(created);
       const mappings = await startMappings(account);
       account.engines.eventBridge.resume();
-      const run = new Run(account, await openEndpoints(account), mappings, state);
+      const endpoints = await openEndpoints(account);
+      const dashboard = await serveDashboard({
+        apiUrl: endpoints.merchandisingUrl,
+        region: endpoints.aws.region,
+        credentials: endpoints.aws,
+      });
+      const dashboardUrl = `${dashboard.url}/merchandising/dashboard`;
+      const run = new Run(account, { ...endpoints, dashboardUrl }, mappings, state, dashboard);
       run.#keepHouse();
       run.#keepTime();
       for (const { database, file } of options.oltp ?? []) await runScript(account, database, file);
@@ -289,6 +299,7 @@ export class Run {
       try {
         await Promise.all(this.mappings.map(({ mapping }) => mapping.stop()));
         await this.#settling;
+        await this.dashboard.close();
         await this.account.close();
       } finally {
         this.state.release();

@@ -15,10 +15,11 @@ export interface MerchandisingApiProps {
   readonly network: NonNullable<NodeFunctionProps['network']>;
 }
 
-const questions = ['totals', 'groups', 'series', 'completeness'] as const;
+const questions = ['totals', 'groups', 'series', 'completeness', 'dashboard'] as const;
 
 /**
- * Answers merchants: `GET /v1/merchandising/...`, for callers with a role that may invoke it.
+ * Answers merchants: `GET /v1/merchandising/...`, and the page that shows the answers, for callers with a role that may
+ * invoke it. The page is a file of the function's, so that no bucket has to be opened to anybody.
  */
 export class MerchandisingApi extends Construct {
   readonly query: NodeFunction;
@@ -30,7 +31,7 @@ export class MerchandisingApi extends Construct {
     this.query = new NodeFunction(this, 'Query', {
       stage,
       directory: 'serve/merchandising/query',
-      description: 'Answers what merchants ask of the time series',
+      description: 'Answers what merchants ask of the time series, and shows it',
       key,
       // What API Gateway waits for.
       timeout: Duration.seconds(29),

@@ -38,6 +38,7 @@ describe('a run', () => {
       badgesUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/badges$/),
       completeThroughUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/sales\/complete-through$/),
       merchandisingUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/merchandising$/),
+      dashboardUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/merchandising\/dashboard$/),
       warehouseUrl: expect.stringMatching(/^postgres:\/\/.+@127\.0\.0\.1:\d+\/tillstream$/),
       timeseriesUrl: expect.stringContaining('db=merchandising'),
       lakeDir: expect.stringContaining(program.state),

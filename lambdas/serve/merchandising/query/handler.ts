@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { countMetrics, log } from '../../../base/runtime/log';
 import { openReader } from '../reader';
@@ -8,7 +10,8 @@ const sales = new SalesClient(openReader());
 const retryAfterSeconds = 1;
 
 /**
- * Answers what merchants ask: `GET /v1/merchandising/totals`, `/groups`, `/series` and `/completeness`.
+ * Answers what merchants ask: `GET /v1/merchandising/totals`, `/groups`, `/series` and `/completeness`; and
+ * `/dashboard`, the page that shows it.
  *
  * On repeat: reads, under a token that can do nothing else, and changes nothing. On bad data: 400, and the answer says
  * what was got and what is allowed. On failure: 503 with Retry-After; nothing is ever answered from a part of the data.
@@ -16,6 +19,7 @@ const retryAfterSeconds = 1;
  */
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
   const question = event.resource.split('/').pop()!;
+  if (question === 'dashboard') return page();
   const started = performance.now();
   try {
     const { statusCode, body } = await answer(question, event.multiValueQueryStringParameters);
@@ -36,6 +40,28 @@ async function answer(question: string, query: APIGatewayProxyEvent['multiValueQ
     return { statusCode: 404, body: { code: 'unknown', message: `there is no '${question}'` } };
   const asked = readQuestion(question, query, Date.now());
   return 'code' in asked ? { statusCode: 400, body: asked } : { statusCode: 200, body: await sales.ask(asked) };
+}
+
+/** Beside the bundle, where build.mjs put it; its first line holds what the page may run. */
+let built: { readonly policy: string; readonly html: string } | undefined;
+
+function page(): APIGatewayProxyResult {
+  if (built === undefined) {
+    const text = readFileSync(join(__dirname, 'dashboard.html'), 'utf8');
+    const [, policy = '', html = ''] = /^<!-- (.*) -->\n([\s\S]*)$/.exec(text) ?? [];
+    built = { policy, html };
+  }
+  return {
+    statusCode: 200,
+    headers: {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Security-Policy': built.policy,
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      'Cache-Control': 'no-cache',
+    },
+    body: built.html,
+  };
 }
 
 function count(counts: Readonly<Record<string, number>>): void {
