@@ -172,7 +172,9 @@ export class Query {
     };
     const columns = columnsOf(glueTable);
     const nothing = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quote(column.name)}`).join(', ');
-    const empty = ends.map((end) =>
+    const injected = injectedColumns(glueTable);
+    // Both ends only where a range must be told from given values.
+    const empty = (injected.length === 0 ? ends.slice(0, 1) : ends).map((end) =>
       place(Object.fromEntries(partitions.map((key) => [key.name, end])), `empty-${end.length}.parquet`),
     );
     for (const file of empty)
@@ -183,7 +185,7 @@ export class Query {
       symlinkSync(this.fileOf(file), link);
       files.set(link, file);
     }
-    return { name, columns, partitions, injected: injectedColumns(glueTable), files, empty };
+    return { name, columns, partitions, injected, files, empty };
   }
 
   private fileOf({ bucket, key }: TableFile): string {

@@ -1,11 +1,16 @@
 import { lakeFileOf } from '../../lambdas/serve/finance/load/new-files';
-import { type Crash, kinesisEvent } from '../engine-rig';
+import { type Container, type Crash, kinesisEvent } from '../engine-rig';
 import { aSale } from '../engine-rig/sales';
 import { type LakeAndLedger, openLakeAndLedger } from './lake-and-ledger';
 
 let lake: LakeAndLedger;
+/** Warm ones, as they are on most days. */
+let writer: Container;
+let compactor: Container;
 beforeEach(async () => {
   lake = await openLakeAndLedger({ ledger: false });
+  writer = lake.writer();
+  compactor = lake.compactor();
 });
 afterEach(() => lake.close());
 
@@ -13,11 +18,11 @@ const at = (date: string, transactionId: string) =>
   aSale({ transactionId, occurredAt: `${date}T09:00:00.000Z`, acceptedAt: `${date}T10:00:00.000Z` });
 
 async function arrive(...sales: ReturnType<typeof aSale>[]): Promise<void> {
-  await lake.writer().invoke(kinesisEvent(sales));
+  await writer.invoke(kinesisEvent(sales));
   await lake.flush();
 }
 
-const compact = () => lake.compactor().invoke({});
+const compact = (by = compactor) => by.invoke({});
 const salesIn = async (view = 'sales') =>
   (await lake.ask(`select accepted_date, transaction_id from ${view} order by 1, 2`)).rows.map((row) => row.join(' '));
 
@@ -66,10 +71,8 @@ test('a file that comes later than any can is read again by the views, and compa
 test('killed before or after a call, it loses no row, and the next run makes good', async () => {
   const crashes: Crash[] = [
     { operation: 'athena:StartQueryExecution', call: 2, when: 'after' },
-    { operation: 's3:PutObject', call: 1, when: 'before' },
     { operation: 's3:PutObject', call: 1, when: 'after' },
     { operation: 's3:PutObject', call: 2, when: 'before' },
-    { operation: 's3:PutObject', call: 2, when: 'after' },
   ];
   const expected: string[] = [];
   for (const [place, crash] of crashes.entries()) {
@@ -78,7 +81,7 @@ test('killed before or after a call, it loses no row, and the next run makes goo
     expected.push(`${date} X`);
     lake.rig.forget();
     lake.rig.crash(crash);
-    await expect(compact()).rejects.toThrow();
+    await expect(compact(lake.compactor())).rejects.toThrow();
     expect(await salesIn()).toEqual(expected);
   }
   lake.rig.forget();
