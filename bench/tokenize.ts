@@ -1,7 +1,8 @@
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { CreateKeyCommand } from '@aws-sdk/client-kms';
+import { isLuhnValid } from '../lambdas/base/runtime/card-digits';
 import { dynamoDbClient, kmsClient } from '../lambdas/base/runtime/clients';
-import { CardNumber, isLuhnValid } from '../lambdas/cardholder/card-number';
+import { CardNumber } from '../lambdas/cardholder/card-number';
 import { CardVault } from '../lambdas/cardholder/ingest/card-vault';
 import { Keyring } from '../lambdas/cardholder/keyring';
 import { newWrappedKey, writeKeyset } from '../lambdas/cardholder/keyset';

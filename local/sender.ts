@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { isCardNumber } from '../lambdas/cardholder/card-number';
+import { isCardNumber } from '../lambdas/base/runtime/card-digits';
 import type { AccessKeys } from './door/door';
 import { localRegion } from './engines/engine';
 

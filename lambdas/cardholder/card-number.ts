@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { brandOf } from './card-brands';
+import { brandOfCardNumber } from '../base/runtime/card-digits';
 
 /**
  * A card number: the one thing that must not leave this room. It is an object and not a string, so that it cannot slip
@@ -47,29 +47,4 @@ export class CardNumber {
   [inspect.custom](): string {
     return '[card number]';
   }
-}
-
-/** 13 to 19 digits, Luhn-valid, with prefix and length of a known brand. */
-export function isCardNumber(digits: string): boolean {
-  return brandOfCardNumber(digits) !== undefined;
-}
-
-function brandOfCardNumber(digits: string): string | undefined {
-  if (digits.length < 13 || digits.length > 19 || !isLuhnValid(digits)) return undefined;
-  return brandOf(digits);
-}
-
-/** Whether the text is digits only, and they pass the check that card numbers pass. */
-export function isLuhnValid(digits: string): boolean {
-  let sum = 0;
-  for (let place = digits.length - 1, twice = false; place >= 0; place--, twice = !twice) {
-    let digit = digits.charCodeAt(place) - 48;
-    if (digit < 0 || digit > 9) return false;
-    if (twice) {
-      digit *= 2;
-      if (digit > 9) digit -= 9;
-    }
-    sum += digit;
-  }
-  return digits.length > 0 && sum % 10 === 0;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isLuhnValid } from './card-number';
+import { isLuhnValid } from '../base/runtime/card-digits';
 
 /** What stands for a card number outside this room: random, so that nothing can be computed back from it. */
 export type CardToken = string & { readonly brand: 'CardToken' };

@@ -1,4 +1,4 @@
-import { isCardNumber } from '../../lambdas/cardholder/card-number';
+import { isCardNumber } from '../../lambdas/base/runtime/card-digits';
 import { type ExistingNetwork, type Stage, stageNamed } from '../../lib/stages';
 import { referencesIn } from './references';
 import { countsOf, nameOf, ofType, stages, synthesize, synthesizedStage } from './synthesized';

@@ -10,3 +10,12 @@ export const currencies: readonly string[] = (
   'QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STD STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD ' +
   'TWD TZS UAH UGX USD UYU UZS VED VEF VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMK ZMW ZWG ZWL'
 ).split(' ');
+
+const withoutMinorUnit = new Set('BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'.split(' '));
+const inThousandths = new Set('BHD IQD JOD KWD LYD OMR TND'.split(' '));
+
+/** Decimal places of a currency's minor unit, as ISO 4217 has them: 1234 is 12.34 EUR, 1,234 JPY and 1.234 KWD. */
+export function minorUnitDigits(currency: string): 0 | 2 | 3 {
+  if (withoutMinorUnit.has(currency)) return 0;
+  return inThousandths.has(currency) ? 3 : 2;
+}

@@ -1,4 +1,4 @@
-import { mayHideCardNumber } from '../card-number-search';
+import { mayHideCardNumber } from '../../base/runtime/card-number-search';
 import { asCardToken, type CardToken } from '../card-token';
 
 export interface DetokenizeRequest {

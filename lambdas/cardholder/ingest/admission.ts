@@ -1,6 +1,6 @@
 import type { Sale, Tender } from '../../base/domain/sale';
+import { maskCardNumbers } from '../../base/runtime/card-number-search';
 import { CardNumber } from '../card-number';
-import { maskCardNumbers } from '../card-number-search';
 import type { SaleEvent } from '../sale-event';
 import { removeSecurityData } from '../security-data';
 import { DroppedFields } from './dropped-fields';

@@ -1,6 +1,6 @@
 import { currencies } from '../../base/domain/currencies';
 import { isReal } from '../../base/domain/times';
-import { holdsCardNumber } from '../card-number-search';
+import { holdsCardNumber } from '../../base/runtime/card-number-search';
 import { allowedIn, firstFault, isSaleEvent, type SaleEvent } from '../sale-event';
 import { admit, type CheckedSale } from './admission';
 import { Rejection } from './rejection';

@@ -1,4 +1,4 @@
-import { mayHideCardNumber } from '../card-number-search';
+import { mayHideCardNumber } from '../../base/runtime/card-number-search';
 import { removeSecurityData } from '../security-data';
 
 const longest = 40;

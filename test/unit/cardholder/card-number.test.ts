@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { CardNumber, isCardNumber, isLuhnValid } from '../../../lambdas/cardholder/card-number';
-import { holdsCardNumber, maskCardNumbers, mayHideCardNumber } from '../../../lambdas/cardholder/card-number-search';
+import { isCardNumber, isLuhnValid } from '../../../lambdas/base/runtime/card-digits';
+import { holdsCardNumber, maskCardNumbers, mayHideCardNumber } from '../../../lambdas/base/runtime/card-number-search';
+import { CardNumber } from '../../../lambdas/cardholder/card-number';
 import { asCardToken, newCardToken } from '../../../lambdas/cardholder/card-token';
 import { aTestCard, testCards } from './test-sales';
 

@@ -43,7 +43,10 @@ CREATE TABLE finance.settlement_lines (
   row_number integer NOT NULL,
   -- payment, refund, chargeback, chargeback-reversed, fee, adjustment or payout
   kind varchar(32) NOT NULL,
+  -- The gateway's name for what this row is: the payment, or the refund where the gateway names refunds.
   gateway_reference varchar(128),
+  -- The payment that a refund or a chargeback takes back, where the file says so.
+  payment_reference varchar(128),
   -- What we sent with the payment: the transaction of the sale.
   merchant_reference varchar(128),
   -- UTC

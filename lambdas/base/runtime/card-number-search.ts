@@ -1,4 +1,4 @@
-import { isCardNumber } from './card-number';
+import { isCardNumber } from './card-digits';
 
 const shortest = 13;
 const longest = 19;
