@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -17,7 +18,7 @@ export interface Lake {
   readonly fileOf: (bucket: string, key: string) => string;
 }
 
-interface ParquetObject {
+interface ListedObject {
   readonly url: string;
   readonly file: string;
 }
@@ -27,8 +28,11 @@ interface Column {
   readonly type: string;
 }
 
-/** Runs COPY from Parquet: DuckDB reads the files and hands their rows to PostgreSQL, within the client's transaction. */
-export class ParquetCopy {
+/**
+ * Runs COPY within the client's transaction: of Parquet DuckDB hands the rows to PostgreSQL, CSV that is packed goes there
+ * as it is.
+ */
+export class ManifestCopy {
   private duckdb: Promise<DuckDBConnection> | undefined;
 
   constructor(private readonly lake: Lake) {}
@@ -36,7 +40,8 @@ export class ParquetCopy {
   /** Loads what the manifest lists; answers the number of rows. */
   async run(client: PoolClient, copy: CopyCommand, roleArn: string): Promise<number> {
     const columns = await readColumns(client, copy);
-    const objects = await this.readManifest(copy.manifest, roleArn);
+    const objects = await this.readManifest(copy, roleArn);
+    if (copy.format === 'csv') return copyCsv(client, copy, columns, objects);
     const folder = await mkdtemp(join(tmpdir(), 'tillstream-copy-'));
     try {
       let rows = 0;
@@ -52,7 +57,7 @@ export class ParquetCopy {
     }
   }
 
-  private async readManifest(url: string, roleArn: string): Promise<ParquetObject[]> {
+  private async readManifest({ manifest: url, format }: CopyCommand, roleArn: string): Promise<ListedObject[]> {
     const { Body } = await this.ask(roleArn, 'GetObject', url);
     let entries: { url: string; mandatory?: boolean; meta?: { content_length?: number } }[];
     try {
@@ -64,12 +69,12 @@ export class ParquetCopy {
     const objects = await Promise.all(
       entries.map(async ({ url: source, mandatory, meta }) => {
         const expected = meta?.content_length;
-        if (expected === undefined)
+        if (expected === undefined && format === 'parquet')
           throw new RefusedSql(`manifest entry ${source} has no meta.content_length, which Parquet needs`);
         try {
           // The right to read it is what S3 checks here; the bytes are read from the file.
           const { ContentLength } = await this.ask(roleArn, 'HeadObject', source);
-          if (ContentLength !== expected) {
+          if (expected !== undefined && ContentLength !== expected) {
             throw new RefusedSql(
               `${source} has ${ContentLength} bytes, but meta.content_length of the manifest says ${expected}`,
             );
@@ -97,7 +102,7 @@ export class ParquetCopy {
   }
 
   /** Checks every file against the table and writes the rows as CSV, one file for those that look alike. */
-  private async toCsv(objects: ParquetObject[], columns: Column[], folder: string): Promise<string[]> {
+  private async toCsv(objects: ListedObject[], columns: Column[], folder: string): Promise<string[]> {
     this.duckdb ??= openDuckdb();
     const duckdb = await this.duckdb;
     const alike = new Map<string, { files: string[]; url: string; found: Column[] }>();
@@ -124,6 +129,23 @@ export class ParquetCopy {
     }
     return written;
   }
+}
+
+/** Empty cells are null, in strings too, as EMPTYASNULL has it. */
+async function copyCsv(client: PoolClient, copy: CopyCommand, columns: Column[], objects: ListedObject[]) {
+  const target = `copy ${copy.table} (${columns.map(({ name }) => quote(name)).join(', ')}) from stdin (format csv, force_null *)`;
+  let rows = 0;
+  for (const { url, file } of objects) {
+    const stream = client.query(copyFrom(target));
+    try {
+      await pipeline(createReadStream(file), createGunzip(), stream);
+    } catch (error) {
+      const { message, where } = error as { message: string; where?: string };
+      throw new RefusedSql(`Load into table '${copy.table}' failed: ${message} (${url}${where ? `, ${where}` : ''})`);
+    }
+    rows += stream.rowCount ?? 0;
+  }
+  return rows;
 }
 
 /** The columns to be filled, in the table's order or the command's. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DatabaseError, escapeIdentifier, Pool, type PoolClient } from 'pg';
 import type { PostgresServer } from './postgres';
-import type { ParquetCopy } from './redshift-copy';
+import type { ManifestCopy } from './redshift-copy';
 import { type StatementResult, toResult, unparsed } from './redshift-results';
 import { lengthCheck } from './redshift-tables';
 import { RefusedSql } from './redshift-tokens';
@@ -65,7 +65,7 @@ export class JobRunner {
 
   constructor(
     private readonly postgres: PostgresServer,
-    private readonly parquet: ParquetCopy,
+    private readonly parquet: ManifestCopy,
   ) {}
 
   async run(job: Job): Promise<void> {

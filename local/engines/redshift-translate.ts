@@ -2,12 +2,16 @@ import { refuseForeignSql } from './redshift-refused';
 import { translateCasts, translateTable } from './redshift-tables';
 import { afterBracket, isAt, print, RefusedSql, raw, type Token, tokenize } from './redshift-tokens';
 
-/** `COPY table (columns) FROM 's3://manifest' IAM_ROLE ... FORMAT PARQUET MANIFEST`, the one form that is modelled. */
+/**
+ * The two forms that are modelled: `COPY table (columns) FROM 's3://manifest' IAM_ROLE ... FORMAT PARQUET MANIFEST`, and
+ * the same with `FORMAT CSV GZIP EMPTYASNULL`.
+ */
 export interface CopyCommand {
   /** As SQL, schema included where it was given. */
   readonly table: string;
   readonly columns: readonly string[];
   readonly manifest: string;
+  readonly format: 'parquet' | 'csv';
   /** Undefined: the namespace's default role. */
   readonly roleArn: string | undefined;
 }
@@ -140,7 +144,7 @@ function isCase(tokens: readonly Token[], at: number): boolean {
 function readCopy(tokens: readonly Token[]): CopyCommand {
   const refuse = (why: string): never => {
     throw new RefusedSql(
-      `COPY ${why}: COPY table FROM 's3://bucket/manifest' IAM_ROLE 'arn' FORMAT PARQUET MANIFEST is modelled locally`,
+      `COPY ${why}: COPY table FROM 's3://bucket/manifest' IAM_ROLE 'arn' FORMAT PARQUET MANIFEST is modelled locally, and FORMAT CSV GZIP EMPTYASNULL MANIFEST`,
     );
   };
   let at = isAt(tokens, 2, '.') ? 4 : 2;
@@ -160,6 +164,7 @@ function readCopy(tokens: readonly Token[]): CopyCommand {
   at += 2;
   const seen = new Set<string>();
   let roleArn: string | undefined;
+  let format: CopyCommand['format'] = 'parquet';
   while (at < tokens.length) {
     const option = tokens[at]!.value;
     seen.add(option);
@@ -170,12 +175,16 @@ function readCopy(tokens: readonly Token[]): CopyCommand {
       at += 2;
     } else if (option === 'format') {
       at += isAt(tokens, at + 1, 'as') ? 2 : 1;
-      if (!isAt(tokens, at, 'parquet')) refuse(`with FORMAT ${tokens[at]?.text}`);
+      if (isAt(tokens, at, 'csv')) format = 'csv';
+      else if (!isAt(tokens, at, 'parquet')) refuse(`with FORMAT ${tokens[at]?.text}`);
       at += 1;
-    } else if (option === 'manifest') at += 1;
+    } else if (['manifest', 'gzip', 'emptyasnull'].includes(option)) at += 1;
     else refuse(`with ${tokens[at]!.text}`);
   }
   for (const option of ['iam_role', 'format', 'manifest'])
     if (!seen.has(option)) refuse(`without ${option.toUpperCase()}`);
-  return { table, columns, manifest: source!.value, roleArn };
+  for (const option of ['gzip', 'emptyasnull'])
+    if (seen.has(option) !== (format === 'csv'))
+      refuse(`${format === 'csv' ? 'from CSV without' : 'from Parquet with'} ${option.toUpperCase()}`);
+  return { table, columns, manifest: source!.value, format, roleArn };
 }

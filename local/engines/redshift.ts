@@ -1,5 +1,5 @@
 import type { PostgresServer } from './postgres';
-import { type Lake, ParquetCopy } from './redshift-copy';
+import { type Lake, ManifestCopy } from './redshift-copy';
 import { RedshiftData } from './redshift-data';
 import { JobRunner } from './redshift-job';
 import { RedshiftServerless } from './redshift-serverless';
@@ -16,7 +16,7 @@ export interface Redshift {
 /** Redshift Serverless on PostgreSQL, with COPY from the files of the local S3. The server's owner stops it, after closing these. */
 export function openRedshift({ postgres, ...lake }: { readonly postgres: PostgresServer } & Lake): Redshift {
   const serverless = new RedshiftServerless(postgres);
-  const data = new RedshiftData(serverless, new JobRunner(postgres, new ParquetCopy(lake)));
+  const data = new RedshiftData(serverless, new JobRunner(postgres, new ManifestCopy(lake)));
   return {
     data,
     serverless,

@@ -64,7 +64,7 @@ const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:se
 export interface LakeAndLedger {
   readonly rig: Rig;
   readonly s3: S3Engine;
-  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'reports' | 'snapshots' | 'results', string>>;
+  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'settlement' | 'reports' | 'snapshots' | 'results', string>>;
   readonly athena: Athena;
   /** Writes small files together. */
   compactor(): Container;
@@ -76,6 +76,8 @@ export interface LakeAndLedger {
   loader(environment?: Readonly<Record<string, string>>): Container;
   /** A function of finance's, as the database user of its part. */
   part(part: Part, environment?: Readonly<Record<string, string>>): Container;
+  /** Takes settlement files. */
+  settler(): Container;
   /** The warehouse as its administrator finds it. */
   warehouseUrl(): string;
   /** Runs the deploy step of the ledger's schema. */
@@ -99,6 +101,7 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
     lake: 'lake',
     held: 'held',
     manifests: 'manifests',
+    settlement: 'settlement',
     reports: 'reports',
     snapshots: 'snapshots',
     results: 'results',
@@ -241,6 +244,14 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         ...environment,
       }),
     warehouseUrl: () => redshift!.warehouseUrl(),
+    settler: () =>
+      rig.container('../lambdas/serve/finance/settlement/handler', {
+        ...warehouse,
+        WORKGROUP_NAME: 'ledger#settlement',
+        SETTLEMENT_BUCKET_NAME: buckets.settlement,
+        MANIFEST_BUCKET_NAME: buckets.manifests,
+        COPY_ROLE_ARN: copyRoleArn,
+      }),
     createSchema: () =>
       deployed(
         rig.container('../lambdas/serve/finance/create-schema/handler', {

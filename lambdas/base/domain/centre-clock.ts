@@ -34,8 +34,8 @@ function wasShownBefore(timeZone: string, face: number, now: number): boolean {
   return instant <= now && clockFace(timeZone, instant) === face;
 }
 
-/** The face of the clock, to the second, as if it were UTC. */
-function clockFace(timeZone: string, at: number): number | undefined {
+/** The face of a zone's clock, to the second, as if it were UTC; undefined where there is no such zone. */
+export function clockFace(timeZone: string, at: number): number | undefined {
   let format = formats.get(timeZone);
   if (format === undefined) {
     try {

@@ -132,7 +132,9 @@ test.each([
   ["select 'a\\b'", 'backslash'],
   ['select 1; select 2', 'multiple commands'],
   ["unload ('select 1') to 's3://b/k'", 'UNLOAD'],
-  ["copy t from 's3://b/k' iam_role default format csv manifest", 'FORMAT csv'],
+  ["copy t from 's3://b/k' iam_role default format json manifest", 'FORMAT json'],
+  ["copy t from 's3://b/k' iam_role default format csv gzip manifest", 'CSV without EMPTYASNULL'],
+  ["copy t from 's3://b/k' iam_role default format parquet gzip manifest", 'Parquet with GZIP'],
   ["copy t from 's3://b/k' iam_role default format parquet", 'without MANIFEST'],
   ["select 'open", 'unterminated'],
 ])('%s is refused', (sql, message) => {
@@ -150,6 +152,7 @@ test('COPY names its table, columns, manifest and role', () => {
       table: 'sales.lines',
       columns: ['a', 'b'],
       manifest: 's3://lake/m.json',
+      format: 'parquet',
       roleArn: 'arn:aws:iam::000000000000:role/copy',
     },
   });
