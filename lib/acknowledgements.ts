@@ -122,6 +122,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       at: [
         ...['Refine/Held', 'Badges/Held', 'Merchandising/Held', 'Lake/Bucket', 'Lake/Held', 'Finance/Manifests'],
         ...['Inventory/Held', 'Lake/Queries/Results', 'Lake/Snapshots/Bucket', 'Finance/Reconciliation/Reports'],
+        'Finance/Settlement/Files',
       ],
       reason:
         "server access logs are delivered at best effort; the account's CloudTrail data events tell in full who touched which object",
@@ -182,6 +183,23 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       at: ['Lake/Snapshots/Make/Role', 'Lake/Compaction/Compact/Role'],
       reason: 'Athena reads the files of this table, of any date, in the name of its caller',
     })),
+    ...['<SettlementFilesC3C8C1C8.Arn>/held/*', '<SettlementFilesC3C8C1C8.Arn>/loaded/*'].map(
+      (folder): Acknowledgement => ({
+        finding: wildcard(folder),
+        at: ['Finance/Settlement/Settle/Role'],
+        reason: ownFolder,
+      }),
+    ),
+    {
+      finding: wildcard('<Manifests6831C0C3.Arn>/manifests/settlement/*'),
+      at: ['Finance/Settlement/Settle/Role'],
+      reason: ownFolder,
+    },
+    {
+      finding: wildcard('<SettlementFilesC3C8C1C8.Arn>/incoming/*'),
+      at: ['Finance/Settlement/Settle/Role'],
+      reason: 'reads what the gateways drop, under whatever name, and nothing else of the bucket',
+    },
     ...['sale_lines', 'sale_tenders'].flatMap((table): Acknowledgement[] => {
       const role = `Lake/${table === 'sale_lines' ? 'SaleLines' : 'SaleTenders'}/Role`;
       return [
@@ -222,7 +240,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     {
       finding: wildcard('*'),
       at: [
-        ...['Finance/Load/Role', 'Finance/CreateSchema/Role'],
+        ...['Finance/Load/Role', 'Finance/Settlement/Settle/Role', 'Finance/CreateSchema/Role'],
         ...['Reconcile', 'Report', 'Resolve'].map((name) => `Finance/Reconciliation/${name}/Role`),
       ],
       reason:

@@ -27,6 +27,8 @@ export interface Endpoints {
   readonly reportsDir: string;
   /** Start an execution of it to close any day: `{"businessDate":"2026-11-27"}`. */
   readonly dailyCloseArn: string;
+  /** Drop settlement files here, under `incoming/<gateway>/`. */
+  readonly settlementBucket: string;
   /** PostgreSQL URLs of the source databases, as the superuser. */
   readonly oltp: Readonly<Record<string, string>>;
   readonly aws: { readonly endpoint: string; readonly region: string } & AccessKeys;
@@ -75,6 +77,7 @@ export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoin
     snapshotFunction: functionWith(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME').name,
     reportsDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'REPORT_BUCKET_NAME')),
     dailyCloseArn: dailyCloseOf(account),
+    settlementBucket: variableOf(account, 'Finance', 'SETTLEMENT_BUCKET_NAME'),
     oltp: Object.fromEntries(
       [...account.sourceDatabases.values()].map(({ databaseName }) => [
         databaseName,

@@ -5,7 +5,6 @@ import { CompositePrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import { CfnNamespace, CfnWorkgroup } from 'aws-cdk-lib/aws-redshiftserverless';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import { partitionColumn, rowTables } from '../../lambdas/base/domain/sale-rows';
 import { EncryptionKey, removalOf } from '../base/encryption-key';
@@ -16,6 +15,8 @@ import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
 import type { LakeStack } from './lake-stack';
 import { Reconciliation } from './reconciliation';
+import { runEvery } from './run-every';
+import { Settlement } from './settlement';
 import { actsOnWarehouse, asksWarehouse } from './warehouse-access';
 
 export interface FinanceStackProps extends StackProps {
@@ -119,7 +120,21 @@ export class FinanceStack extends Stack {
     });
     schema.node.addDependency(workgroup, createSchema);
 
-    this.schedule(stage, load).node.addDependency(schema);
+    runEvery(this, 'Schedule', {
+      minutes: stage.finance.loadEveryMinutes,
+      description: "Brings the lake's new files into the ledger",
+      target: load,
+    }).node.addDependency(schema);
+
+    const settlement = new Settlement(this, 'Settlement', {
+      stage,
+      key,
+      warehouse,
+      staging: manifests,
+      copyRole,
+      roleName: roleNames.settlement,
+      after: [schema],
+    });
 
     const reconciliation = new Reconciliation(this, 'Reconciliation', {
       stage,
@@ -132,6 +147,7 @@ export class FinanceStack extends Stack {
 
     this.signals = [
       ...reconciliation.signals,
+      ...settlement.signals,
       {
         name: 'LedgerLoadFailed',
         metric: businessMetric(load, 'LoadFailed'),
@@ -217,30 +233,5 @@ export class FinanceStack extends Stack {
         { parameterKey: 'enable_user_activity_logging', parameterValue: 'true' },
       ],
     });
-  }
-
-  private schedule(stage: Stage, load: NodeFunction): CfnSchedule {
-    const role = new Role(this, 'ScheduleRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
-      }),
-    });
-    role.addToPolicy(
-      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [load.function.functionArn] }),
-    );
-    const schedule = new CfnSchedule(this, 'Schedule', {
-      description: "Brings the lake's new files into the ledger",
-      scheduleExpression: `rate(${stage.finance.loadEveryMinutes} minutes)`,
-      flexibleTimeWindow: { mode: 'OFF' },
-      target: {
-        arn: load.function.functionArn,
-        roleArn: role.roleArn,
-        input: '{}',
-        // No dead letter: a run carries no data, so the next one does what a lost one did not.
-        retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 900 },
-      },
-    });
-    schedule.node.addDependency(role);
-    return schedule;
   }
 }

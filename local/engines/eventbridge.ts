@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AwsError, type Engine, localAccount, localRegion } from './engine';
@@ -50,6 +51,8 @@ export interface DeliveryState {
 }
 
 export interface EventBridgeEngine extends Engine {
+  /** Takes what a service of AWS tells the default bus of itself; nobody is billed for that. */
+  announce(event: Pick<BusEvent, 'source' | 'detail-type' | 'resources' | 'detail'>): void;
   /** Goes on with what an earlier run has taken and not handed over. */
   resume(): void;
   /** Whether every event is handed over or given up. */
@@ -112,6 +115,18 @@ class EventBridge implements EventBridgeEngine {
       if (input[member] != null && !members.includes(member))
         throw validation(`parameter ${member} of ${operation} is not modelled by the local EventBridge`);
     return known.run(input);
+  }
+
+  announce(event: Pick<BusEvent, 'source' | 'detail-type' | 'resources' | 'detail'>): void {
+    this.#take('default', {
+      version: '0',
+      id: randomUUID(),
+      account: localAccount,
+      time: new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      region: localRegion,
+      ...event,
+    });
+    this.#deliveries.begin();
   }
 
   resume(): void {

@@ -28,7 +28,18 @@ export interface S3Engine extends Engine {
   /** The file of a live object. Throws NoSuchKey if there is none. */
   fileOf(bucket: string, key: string): string;
   /** Calls the listener after every object that is put or copied; answers a function that ends this. */
-  onPut(listener: (bucket: string, key: string) => void): () => void;
+  onPut(listener: (bucket: string, object: PutEvent) => void): () => void;
+}
+
+/** An object that was just put. */
+export interface PutEvent {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  /** Only where the bucket has versions. */
+  readonly versionId: string | undefined;
+  /** Grows with every object, as hexadecimal digits. */
+  readonly sequence: string;
 }
 
 type Operation = (input: any) => Promise<Record<string, unknown>>;
@@ -43,7 +54,8 @@ export async function openS3({ directory }: { readonly directory: string }): Pro
   for (const entry of fs.readdirSync(root, { withFileTypes: true })) {
     if (entry.isDirectory() && !entry.name.startsWith('.')) buckets.set(entry.name, new Bucket(root, entry.name));
   }
-  const listeners = new Set<(bucket: string, key: string) => void>();
+  const listeners = new Set<(bucket: string, object: PutEvent) => void>();
+  let puts = 0;
 
   function bucketOf(name: unknown): Bucket {
     const bucket = buckets.get(checkBucketName(name));
@@ -92,7 +104,13 @@ export async function openS3({ directory }: { readonly directory: string }): Pro
       throw error;
     }
     const stored = bucket.put(key, file, { size: body.length, etag: md5.toString('hex'), ...version });
-    for (const listener of listeners) listener(bucket.name, key);
+    const { size, etag, versionId } = stored;
+    const sequence = (BigInt(Date.now()) * 65_536n + BigInt(puts++ % 65_536))
+      .toString(16)
+      .toUpperCase()
+      .padStart(18, '0');
+    const put = { key, size, etag, versionId: bucket.versioning === undefined ? undefined : versionId, sequence };
+    for (const listener of listeners) listener(bucket.name, put);
     return { bucket, stored };
   }
 

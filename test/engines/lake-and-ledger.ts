@@ -64,7 +64,9 @@ const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:se
 export interface LakeAndLedger {
   readonly rig: Rig;
   readonly s3: S3Engine;
-  readonly buckets: Readonly<Record<'lake' | 'held' | 'manifests' | 'settlement' | 'reports' | 'snapshots' | 'results', string>>;
+  readonly buckets: Readonly<
+    Record<'lake' | 'held' | 'manifests' | 'settlement' | 'reports' | 'snapshots' | 'results', string>
+  >;
   readonly athena: Athena;
   /** Writes small files together. */
   compactor(): Container;

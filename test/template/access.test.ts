@@ -73,7 +73,10 @@ describe('permissions', () => {
     const wild = statementsOf(synthesizedStage(name))
       .filter(({ effect, actions }) => effect === 'Allow' && actions.some((action) => action.includes('*')))
       .filter(
-        ({ of }) => !(name === 'dev' && /BucketPolicy|HeldPolicy|ManifestsPolicy|ResultsPolicy|ReportsPolicy/.test(of)),
+        ({ of }) =>
+          !(
+            name === 'dev' && /BucketPolicy|HeldPolicy|ManifestsPolicy|FilesPolicy|ResultsPolicy|ReportsPolicy/.test(of)
+          ),
       )
       .map(({ actions, principal }) => [actions, principal]);
 

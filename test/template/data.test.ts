@@ -60,6 +60,8 @@ describe('data', () => {
         'Finance/ReconciliationReportLogsCBE56EFF',
         'Finance/ReconciliationReportsB3F26D55',
         'Finance/ReconciliationResolveLogs76CFA858',
+        'Finance/SettlementFilesC3C8C1C8',
+        'Finance/SettlementSettleLogs95B22580',
         'Inventory/ClaimsE8D96B24',
         'Inventory/CountConsumerLogsAA2B5AB7',
         'Inventory/CountersFDB211E7',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { migrations } from '../../lambdas/serve/finance/create-schema/migrations';
+import { rightsOf } from '../../lambdas/serve/finance/create-schema/rights';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { stream } from '../../lib/base/stream';
@@ -40,16 +41,18 @@ test('it holds what it is made of, and nothing else', () => {
 
   expect(counts).toEqual({
     'AWS::EC2::SecurityGroup': 1,
-    'AWS::IAM::Policy': 9,
-    'AWS::IAM::Role': 9,
+    'AWS::Events::Rule': 1,
+    'AWS::IAM::Policy': 11,
+    'AWS::IAM::Role': 11,
     'AWS::KMS::Key': 1,
-    'AWS::Lambda::Function': 5,
-    'AWS::Logs::LogGroup': 5,
+    'AWS::Lambda::Function': 6,
+    'AWS::Lambda::Permission': 1,
+    'AWS::Logs::LogGroup': 6,
     'AWS::RedshiftServerless::Namespace': 1,
     'AWS::RedshiftServerless::Workgroup': 1,
-    'AWS::S3::Bucket': 2,
-    'AWS::S3::BucketPolicy': 2,
-    'AWS::Scheduler::Schedule': 2,
+    'AWS::S3::Bucket': 3,
+    'AWS::S3::BucketPolicy': 3,
+    'AWS::Scheduler::Schedule': 3,
     'AWS::StepFunctions::StateMachine': 1,
     'Custom::LedgerSchema': 1,
   });
@@ -82,12 +85,48 @@ test('the newest version of the schema runs the deploy step', () => {
   template.hasResourceProperties('Custom::LedgerSchema', { revision: String(migrations.at(-1)!.version) });
 });
 
-test("the loader's database user is its role, in lower case as Redshift folds it", () => {
+test("a function's database user is its role, in lower case as Redshift folds it", () => {
   const [schema] = Object.values<any>(template.findResources('Custom::LedgerSchema'));
-  const { load } = schema.Properties.ledgerUsers;
+  const { ledgerUsers } = schema.Properties;
 
-  template.hasResourceProperties('AWS::IAM::Role', { RoleName: load.replace('IAMR:', '') });
-  expect(load).toBe('IAMR:tillstream-prod-ledger-loader');
+  expect(Object.keys(ledgerUsers)).toEqual(Object.keys(rightsOf));
+  for (const user of Object.values<string>(ledgerUsers)) {
+    template.hasResourceProperties('AWS::IAM::Role', { RoleName: user.replace('IAMR:', '') });
+    expect(user).toMatch(/^IAMR:tillstream-prod-[a-z-]+$/);
+  }
+});
+
+test('a settlement file that is dropped calls its function, and S3 may', () => {
+  const [[rule, { Properties }]] = Object.entries<any>(template.findResources('AWS::Events::Rule')) as any;
+  const [target] = Properties.Targets;
+
+  expect(Properties.EventPattern.detail.object.key).toEqual([{ prefix: 'incoming/' }]);
+  const [bucketName] = Properties.EventPattern.detail.bucket.name;
+  expect(template.toJSON().Resources[bucketName.Ref].Properties.NotificationConfiguration).toEqual({
+    EventBridgeConfiguration: { EventBridgeEnabled: true },
+  });
+  template.hasResourceProperties('AWS::Lambda::Permission', {
+    FunctionName: { Ref: target.Arn['Fn::GetAtt'][0] },
+    Principal: 'events.amazonaws.com',
+    SourceArn: { 'Fn::GetAtt': [rule, 'Arn'] },
+  });
+});
+
+test('the function for settlements reads what is dropped, and writes nothing there', () => {
+  const s3 = policyOf('SettlementSettle').filter(({ Action }) =>
+    [Action].flat().some((action: string) => action.startsWith('s3:')),
+  );
+
+  const folders = s3.map(({ Action, Resource }) => [
+    Action,
+    [Resource].flat().map((resource: any) => resource['Fn::Join']?.[1].at(-1) ?? 'bucket'),
+  ]);
+  expect(folders).toEqual([
+    ['s3:ListBucket', ['bucket']],
+    ['s3:GetObject', ['/incoming/*']],
+    ['s3:PutObject', ['/loaded/*', '/held/*']],
+    ['s3:PutObject', ['/manifests/settlement/*']],
+  ]);
 });
 
 test('nothing is loaded before the schema is there', () => {

@@ -1,6 +1,6 @@
 import { type CompletenessMark, wholeSource } from '../../base/domain/completeness-mark';
 import { isReal } from '../../base/domain/times';
-import { holdsCardNumber } from '../card-number-search';
+import { holdsCardNumber } from '../../base/runtime/card-number-search';
 import { shown } from '../ingest/wording';
 
 /** Why marks are not taken: what was got, and what is allowed. Nothing of such a request counts. */

@@ -129,12 +129,3 @@ export function statementsOf(sql: string): string[] {
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '');
 }
-
-/** A statement with its `:names` replaced by values that are SQL themselves. */
-export function bound(statement: string, values: Readonly<Record<string, string>>): string {
-  return statement.replaceAll(/(?<![:\w]):([a-z_]+)/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`no value for :${name}`);
-    return value;
-  });
-}

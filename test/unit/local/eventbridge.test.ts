@@ -305,3 +305,28 @@ test('an operation or a parameter that is not modelled is refused by name', asyn
   await expect(put(entry(1, { TraceHeader: 'x', Colour: 'red' }))).rejects.toThrow('parameter Colour of an entry');
   await expect(engine.call('CreateEventBus', { Name: 'x', Policy: '{}' })).rejects.toThrow('parameter Policy of');
 });
+
+test('what a service of AWS tells of itself reaches the rules of the default bus, and those only', async () => {
+  await open();
+  const pattern = { source: ['aws.s3'], detail: { object: { key: [{ prefix: 'incoming/' }] } } };
+  await engine.call('PutRule', { Name: 'dropped', EventPattern: JSON.stringify(pattern) });
+  await engine.call('PutTargets', { Rule: 'dropped', Targets: [{ Id: 'function', Arn: functionArn }] });
+
+  for (const key of ['incoming/a', 'held/a'])
+    engine.announce({
+      source: 'aws.s3',
+      'detail-type': 'Object Created',
+      resources: ['arn:b'],
+      detail: { object: { key } },
+    });
+  await until(() => engine.idle());
+
+  expect(delivered).toMatchObject([
+    {
+      source: 'aws.s3',
+      account: '000000000000',
+      time: '2026-11-28T10:00:00Z',
+      detail: { object: { key: 'incoming/a' } },
+    },
+  ]);
+});

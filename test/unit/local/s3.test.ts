@@ -109,7 +109,7 @@ describe('objects', () => {
 
   test('listeners hear of every object', async () => {
     const heard: string[] = [];
-    const stop = s3.onPut((bucket, key) => heard.push(`${bucket}/${key}`));
+    const stop = s3.onPut((bucket, { key }) => heard.push(`${bucket}/${key}`));
 
     await put('a', 'x');
     await s3.call('CopyObject', { Bucket: 'lake', Key: 'b', CopySource: 'lake/a' });

@@ -1,4 +1,5 @@
-import { bound, literal, statementsOf, timestampLiteral } from '../warehouse';
+import { boundSql } from '../bound-sql';
+import { literal, statementsOf, timestampLiteral } from '../warehouse';
 import loadSql from './load.sql';
 import type { Totals } from './settlement-file';
 import type { SettlementLine } from './settlement-line';
@@ -29,7 +30,7 @@ export function loadStatements(load: SettlementLoad): string[] {
     net: String(totals.net),
     loaded_at: timestampLiteral(loadedAt),
   };
-  return statementsOf(loadSql).map((statement) => bound(statement, values));
+  return statementsOf(loadSql).map((statement) => boundSql(statement, values));
 }
 
 /** Indexes of the statements that stop a load which has been overtaken: the file, or one of its batches, is there. */
