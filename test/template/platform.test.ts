@@ -240,7 +240,7 @@ describe('what the stacks hold', () => {
       'Lake Custom::S3AutoDeleteObjects': 4,
       'Finance AWS::IAM::Role': 1,
       'Finance AWS::Lambda::Function': 1,
-      'Finance Custom::S3AutoDeleteObjects': 2,
+      'Finance Custom::S3AutoDeleteObjects': 3,
       'Inventory AWS::IAM::Role': 1,
       'Inventory AWS::Kinesis::StreamConsumer': -1,
       'Inventory AWS::Lambda::Function': 1,
