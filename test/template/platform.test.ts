@@ -181,7 +181,7 @@ describe('what the stacks hold', () => {
         'AWS::S3::BucketPolicy': 1,
       },
       Watch: {
-        'AWS::CloudWatch::Alarm': 78,
+        'AWS::CloudWatch::Alarm': 80,
         'AWS::CloudWatch::Dashboard': 1,
         'AWS::KMS::Key': 1,
         'AWS::SNS::Topic': 1,
