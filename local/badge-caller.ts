@@ -1,6 +1,6 @@
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { BadgeAnswer } from '../lambdas/base/domain/badge';
+import type { ReceiptedAnswer } from '../lambdas/serve/badges/receipt/receipts';
 import type { Endpoints } from './endpoints';
 
 /** Asks for badges as a product page does: signed, over HTTP. */
@@ -14,7 +14,7 @@ export class BadgeCaller {
   }
 
   /** Throws where there is no answer. */
-  async ask(skus: readonly string[], fcs: readonly string[]): Promise<readonly BadgeAnswer[]> {
+  async ask(skus: readonly string[], fcs: readonly string[]): Promise<readonly ReceiptedAnswer[]> {
     const url = new URL(this.endpoints.badgesUrl);
     const { headers } = await this.#signer.sign({
       method: 'GET',

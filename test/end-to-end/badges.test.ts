@@ -1,10 +1,34 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { decodeReceipt, encodeReceipt, type Receipt } from '../../lambdas/serve/badges/receipt/receipt';
+import type { ReceiptedAnswer } from '../../lambdas/serve/badges/receipt/receipts';
 import { ShopDay } from '../../local/demonstration/shop-day';
 import { PatientBadgeCaller } from './asked-badges';
 import { RunningPlatform } from './running';
 
 const skus = Array.from({ length: 300 }, (_, number) => `S${number}`);
+
+/** Runs a command of ours as people do, against the local run in a folder; its output and how it ended. */
+function command(program: string, args: readonly string[]): Promise<{ output: string; errors: string; code: number }> {
+  const child = spawn(process.execPath, [`build/bin/${program}.js`, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ output, errors, code: code ?? -1 }));
+  });
+}
 
 /** Rows in the source databases, and what the API says of them moments later. */
 describe('badges of a run', () => {
@@ -128,6 +152,82 @@ describe('badges of a run', () => {
 
     expect(unknown).toMatchObject([{ badge: false, reason: 'unknown-sku', stale: false }]);
     expect(nowhere).toMatchObject([{ badge: false, reason: 'unknown-fc', stale: false }]);
+  });
+
+  describe('in the lake', () => {
+    let folder: string;
+    beforeAll(() => {
+      folder = join(platform.folder, 'state');
+    });
+
+    test('are computed again from their receipts, to the byte, after all that came later', async () => {
+      await update("insert into stock values ('LAMP', 'FC2', 3, 3)");
+      const asked = [
+        await badges.until('in-stock', 'LAMP', 'FC1'),
+        await badges.until('out-of-stock', 'LAMP', 'FC2'),
+        ...(await badges.ask(['LAMP', 'NEVER-SEEN', 'S3', 'S4', 'S10'], ['CLOSED', 'FC2', 'FC1'])),
+        ...(await badges.ask(['LAMP'], ['FC9'])),
+      ];
+      await update("update stock set on_hand = on_hand + 7, reserved = 1 where sku = 'LAMP'");
+      await orders.query("update orders set status = 'open' where order_id in ('O03', 'O13')");
+      await badges.until('fc-at-capacity', 'LAMP', 'FC1');
+      await platform.run.drain();
+
+      for (const answer of asked) {
+        const again = await command('badge-receipt', [answer.receipt, '--local', folder, '--json']);
+        expect([again.errors, again.output]).toEqual(['', `${JSON.stringify(answer)}\n`]);
+      }
+      const { output, code } = await command('badge-receipt', [asked[0]!.receipt, '--local', folder]);
+      expect(output).toMatch(/stock#LAMP#FC1: on_hand 10, reserved 1 \(position 000001:/);
+      expect(output).toMatch(/rule at FC1: in-stock: 10 on hand - 1 reserved - 2 safety stock leaves 7/);
+      expect(code).toBe(0);
+    }, 60_000);
+
+    test('that are not delivered yet, or whose receipt was changed, are said so', async () => {
+      const [{ receipt }] = (await badges.ask(['LAMP'], ['FC1'])) as [ReceiptedAnswer];
+      const read = decodeReceipt(receipt) as Receipt;
+      const unknown = encodeReceipt({ ...read, item: { position: '000009:-' } });
+      const later = encodeReceipt({ ...read, evaluatedAt: read.evaluatedAt + 1 });
+      const end = { output: '', code: 1 };
+
+      const [missing, changed, broken] = await Promise.all(
+        [unknown, later, receipt.slice(0, -4)].map((each) => command('badge-receipt', [each, '--local', folder])),
+      );
+
+      expect(missing).toEqual({
+        ...end,
+        errors: expect.stringMatching(/^not in the history yet, or never: sku sku#LAMP at 000009:-\n/),
+      });
+      expect(changed).toEqual({ ...end, errors: expect.stringContaining('is not what was answered from') });
+      expect(broken).toEqual({
+        ...end,
+        code: 2,
+        errors: expect.stringMatching(/^got a receipt that ends too early, or was changed\n/),
+      });
+    }, 60_000);
+
+    test('make a training set as it was known at a time', async () => {
+      const before = new Date().toISOString();
+      await update("update stock set on_hand = 77 where sku = 'LAMP' and location = 'FC1'");
+      await platform.run.drain();
+      const lamp = async (at: string) => {
+        const { output, errors } = await command('badge-training-set', ['--at', at, '--local', folder]);
+        expect(errors).toBe('');
+        const [header, ...rows] = output
+          .trimEnd()
+          .split('\n')
+          .map((line) => line.split(','));
+        const row = rows.find((cells) => cells[3] === 'LAMP' && cells[4] === 'FC1')!;
+        expect(rows.length).toBeGreaterThan(500);
+        return Object.fromEntries(header!.map((name, index) => [name, row[index]]));
+      };
+
+      const [then, now] = [await lamp(before), await lamp(new Date().toISOString())];
+
+      expect(then).toMatchObject({ status: 'active', on_hand: '17', safety_stock: '2', daily_capacity: '5' });
+      expect(now).toMatchObject({ on_hand: '77', reserved: '1', orders_day: '5' });
+      expect(Date.parse(`${now.orders_as_of!.replace(' ', 'T')}Z`)).toBeGreaterThan(Date.now() - 120_000);
+    }, 60_000);
   });
 
   test('agree with the source, SKU for SKU', async () => {

@@ -75,6 +75,24 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+const counts = [
+  ['day_before', -1],
+  ['day', 0],
+  ['day_after', 1],
+] as const;
+
+const groupColumns = featureKinds.flatMap((kind) => [
+  ...Object.values(badgeFeatures[kind].features).map((name) => ({ kind, name, as: name })),
+  ...['position', 'committed_at', 'readable_at'].map((name) => ({ kind, name, as: `${kind}_${name}` })),
+]);
+
+/** The columns of a training set, in their order. */
+export const trainingSetColumns: readonly string[] = [
+  ...['known_at', 'inventory_as_of', 'orders_as_of', 'sku', 'fc'],
+  ...groupColumns.map(({ as }) => as),
+  ...counts.map(([name]) => `orders_${name}`),
+];
+
 /**
  * The query for a training set as it was known at a time: for each SKU and centre with stock the features that lookups
  * could read then, whatever has been committed by then and came later. Orders are given for three days, since a centre's
@@ -85,17 +103,17 @@ export function trainingSetQuery(knownAt: Date, table: string = badgeHistory.nam
   const date = (shift: number) => new Date(knownAt.getTime() + shift * 86_400_000).toISOString().slice(0, 10);
   const { column: partition } = badgeHistory.partition;
   const names = featureColumns.map(({ name }) => name).join(', ');
-  const group = (kind: FeatureKind) => [
-    ...Object.values(badgeFeatures[kind].features).map((name) => `${kind}_now.${name}`),
-    ...['position', 'committed_at', 'readable_at'].map((name) => `${kind}_now.${name} AS ${kind}_${name}`),
-  ];
-  const counts = [
-    ['day_before', -1],
-    ['day', 0],
-    ['day_after', 1],
-  ] as const;
   const watermark = (database: string) =>
     `(SELECT MIN(beat_at) FROM known WHERE newest = 1 AND item LIKE 'beats#${database}#%' HAVING COUNT(*) = ${heartbeatSlots.length})`;
+  const selected = [
+    `${timestamp(knownAt)} AS known_at`,
+    `${watermark('inventory')} AS inventory_as_of`,
+    `${watermark('orders')} AS orders_as_of`,
+    "split_part(stock_now.item, '#', 2) AS sku",
+    "split_part(stock_now.item, '#', 3) AS fc",
+    ...groupColumns.map(({ kind, name, as }) => `${kind}_now.${name}${name === as ? '' : ` AS ${as}`}`),
+    ...counts.map(([name]) => `COALESCE(orders_${name}.orders, 0) AS orders_${name}`),
+  ];
   return [
     'WITH known AS (',
     `  SELECT kind, item, position, committed_at, readable_at, deleted, ${names}, day, orders, beat_at,`,
@@ -104,15 +122,7 @@ export function trainingSetQuery(knownAt: Date, table: string = badgeHistory.nam
     `  WHERE ${partition} <= ${quoted(date(0))} AND readable_at <= ${timestamp(knownAt)}`,
     ')',
     'SELECT',
-    `  ${[
-      `${timestamp(knownAt)} AS known_at`,
-      `${watermark('inventory')} AS inventory_as_of`,
-      `${watermark('orders')} AS orders_as_of`,
-      "split_part(stock_now.item, '#', 2) AS sku",
-      "split_part(stock_now.item, '#', 3) AS fc",
-      ...featureKinds.flatMap(group),
-      ...counts.map(([name]) => `COALESCE(orders_${name}.orders, 0) AS orders_${name}`),
-    ].join(',\n  ')}`,
+    ...selected.map((column, index) => `  ${column}${index === selected.length - 1 ? '' : ','}`),
     'FROM known AS stock_now',
     "JOIN known AS sku_now ON sku_now.kind = 'sku' AND sku_now.newest = 1 AND sku_now.deleted = 0",
     "  AND sku_now.item = 'sku#' || split_part(stock_now.item, '#', 2)",

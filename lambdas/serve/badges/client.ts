@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type BadgeAnswer, type BadgePolicy, type BadgeRequest, evaluate } from '../../base/domain/badge';
+import { type BadgePolicy, type BadgeRequest, evaluate } from '../../base/domain/badge';
 import { OnlineReader } from './lookup/online-reader';
 import { checkRequest } from './lookup/request';
+import { type ReceiptedAnswer, withReceipts } from './receipt/receipts';
 
 export interface BadgeClientOptions {
   readonly dynamoDb: DynamoDBClient;
@@ -15,7 +16,7 @@ export interface BadgeClientOptions {
 /** Answers of one moment. */
 export interface BadgeAnswers {
   /** One per SKU, in the order of the request. */
-  readonly answers: readonly BadgeAnswer[];
+  readonly answers: readonly ReceiptedAnswer[];
   readonly evaluatedAt: string;
   readonly policyVersion: string;
 }
@@ -47,7 +48,7 @@ export class BadgeClient {
     const now = new Date(this.#clock());
     const { policy } = this.options;
     return {
-      answers: evaluate(items, request, policy, now),
+      answers: withReceipts(items.attributes, evaluate(items, request, policy, now), request.fcs, policy, now),
       evaluatedAt: now.toISOString(),
       policyVersion: policy.version,
     };

@@ -24,6 +24,11 @@ const never = Number.NEGATIVE_INFINITY;
 
 type Item = Record<string, AttributeValue>;
 
+/** What was read, and what it means. */
+export interface ReadItems extends BadgeItems {
+  readonly attributes: (pk: string) => Item | undefined;
+}
+
 interface Kept {
   readonly item: Item | undefined;
   /** When the call that read it began. */
@@ -36,7 +41,7 @@ export class OnlineReader {
 
   constructor(private readonly options: OnlineReaderOptions) {}
 
-  async read({ skus, fcs }: BadgeRequest): Promise<BadgeItems> {
+  async read({ skus, fcs }: BadgeRequest): Promise<ReadItems> {
     const { clock } = this.options;
     const now = clock();
     const found = new Map<string, Item>();
@@ -65,6 +70,7 @@ export class OnlineReader {
       return item === undefined ? undefined : decode(item);
     };
     return {
+      attributes: (pk) => found.get(pk),
       sku: (sku) => get(onlineKey.sku(sku), skuItem),
       stock: (sku, fc) => get(onlineKey.stock(sku, fc), stockItem),
       centre: (fc) => get(onlineKey.centre(fc), centreItem),
