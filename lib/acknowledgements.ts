@@ -20,7 +20,10 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
   const lakeBucket = '<Bucket83908E77.Arn>';
   const lakeBucketElsewhere = `Tillstream-${stage.name}-Lake:ExportsOutputFnGetAttBucket83908E77Arn063C8555`;
   const held = '<HeldE0C74053.Arn>';
-  const consumers = ['Refine/Dedup', 'Badges/Apply', 'Merchandising/Writer', 'Lake/Writer', 'Inventory/Count'];
+  const consumers = [
+    ...['Refine/Dedup', 'Badges/Apply', 'Merchandising/Writer', 'Lake/Writer'],
+    ...['Inventory/Count', 'Inventory/Apply'],
+  ];
   const consumerRoles = consumers.map((consumer) => `${consumer}/Consumer/Role`);
   const ownFolder = 'objects of one folder of its own room: their names are made when they are written';
 
@@ -58,7 +61,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: 'AwsSolutions::AwsSolutions-APIG2',
-      at: ['Badges/Api'],
+      at: ['Badges/Api', 'Inventory/Api'],
       reason:
         'a validator can ask for a parameter only, not for a list of so many SKUs: the lookup checks the query itself and says what is allowed',
     },
@@ -76,7 +79,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: 'AwsSolutions::AwsSolutions-APIG3',
-      at: ['Badges/Api'],
+      at: ['Badges/Api', 'Inventory/Api'],
       reason:
         "callers are the shop's own servers, known by their signatures: API Gateway refuses any other before anything runs, and throttles all; visitors of the shop never reach it",
     },
@@ -94,7 +97,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: 'AwsSolutions::AwsSolutions-APIG6',
-      at: ['Badges/Api'],
+      at: ['Badges/Api', 'Inventory/Api'],
       reason:
         "execution logs have each query, which says what a shop's visitors look at; the access log has who, when and what came of it",
     },
@@ -106,7 +109,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: 'AwsSolutions::AwsSolutions-COG4',
-      at: ['Cardholder/Api', 'Badges/Api', 'Merchandising/Answers/Api'],
+      at: ['Cardholder/Api', 'Badges/Api', 'Inventory/Api', 'Merchandising/Answers/Api'],
       reason: 'callers have roles: each request is signed and authorised by IAM, there are no users to log in',
     },
     {

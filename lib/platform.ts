@@ -75,9 +75,12 @@ export function createPlatform(app: App, stage: Stage) {
     lake,
   });
   const inventory = new InventoryStack(app, 'Inventory', {
-    ...properties('Inventory', 'units sold by item, place and ten minutes'),
+    ...properties('Inventory', 'stock by item and location, and reorder triggers'),
     sales,
+    changes: cdc.changes,
+    epochs: cdc.epochs,
   });
+  inventory.addStackDependency(cardholder);
 
   const rooms = { cardholder, cdc, refine, badges, merchandising, lake, finance, inventory };
   new WatchStack(app, 'Watch', {

@@ -1,6 +1,7 @@
 import type { BadgePolicy } from '../lambdas/base/domain/badge';
 import type { AllGatewayTerms } from '../lambdas/base/domain/gateway-terms';
 import { type SourceName, type SourceTable, sourceTables } from '../lambdas/base/domain/source-tables';
+import type { StockPolicy } from '../lambdas/base/domain/stock-policy';
 
 /** Everything in which stages differ, in one place. No other file asks which stage it is. */
 export interface Stage {
@@ -85,6 +86,11 @@ export interface Stage {
     readonly burst: number;
     /** Raise the version with any change: answers name it. */
     readonly policy: BadgePolicy;
+  };
+  readonly stock: {
+    readonly requestsPerSecond: number;
+    readonly burst: number;
+    readonly policy: StockPolicy;
   };
 }
 
@@ -186,6 +192,16 @@ const gatewayTerms: AllGatewayTerms = {
 
 const badgePolicy: BadgePolicy = { version: '1', maximumAgeSeconds: 300, safetyStock: 0, capacityShare: 1 };
 
+/** Stores count by night; the warehouse system of a fulfilment centre takes sales off by itself, within minutes. */
+const stockPolicy: StockPolicy = {
+  locationKinds: [
+    { name: 'store', locations: 'store-.*', onHand: 'without-sales', lagSeconds: 0 },
+    { name: 'centre', locations: '.*', onHand: 'with-sales', lagSeconds: 300 },
+  ],
+  rearmShare: 0.1,
+  maximumAgeSeconds: 300,
+};
+
 /** What the laptop runs. Nothing is too old, so that any history can be replayed. */
 const local: Stage = {
   name: 'local',
@@ -218,6 +234,7 @@ const local: Stage = {
     burst: 100,
   },
   badges: { requestsPerSecond: 2_000, burst: 2_000, policy: badgePolicy },
+  stock: { requestsPerSecond: 1_000, burst: 1_000, policy: stockPolicy },
 };
 
 /** The cheapest that works, and can be deleted whole. */
@@ -232,6 +249,7 @@ const dev: Stage = {
   replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 2, createServiceRoles: true },
   merchandising: { ...local.merchandising, salesRetentionDays: 90, itemsRetentionDays: 14 },
   badges: { requestsPerSecond: 50, burst: 100, policy: badgePolicy },
+  stock: { requestsPerSecond: 50, burst: 100, policy: stockPolicy },
 };
 
 const prod: Stage = {
@@ -280,6 +298,7 @@ const prod: Stage = {
     burst: 100,
   },
   badges: { requestsPerSecond: 2_000, burst: 4_000, policy: badgePolicy },
+  stock: { requestsPerSecond: 500, burst: 1_000, policy: stockPolicy },
 };
 
 const stages = { local, dev, prod };

@@ -14,6 +14,8 @@ export interface Endpoints {
   readonly merchandisingUrl: string;
   /** The dashboard, for a browser: whoever asks here needs no signature. */
   readonly dashboardUrl: string;
+  /** GET stock here, signed for `execute-api`: append `?sku=A&location=store-1`. */
+  readonly stockUrl: string;
   /** PostgreSQL URL of the ledger. */
   readonly warehouseUrl: string;
   /** InfluxQL: append `&q=SELECT ...`. */
@@ -70,6 +72,7 @@ export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoin
     badgesUrl: urlOf('GET /badges'),
     completeThroughUrl: urlOf('POST /sales/complete-through'),
     merchandisingUrl: urlOf('GET /merchandising/totals').replace(/\/totals$/, ''),
+    stockUrl: urlOf('GET /stock'),
     warehouseUrl: engines.redshift.warehouseUrl(),
     timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),

@@ -31,7 +31,7 @@ export async function storeTotals(run: Run): Promise<Report['stores']> {
     lakeTotals(join(endpoints.lakeDir, 'sale_lines', '**', '*.parquet')),
     inventoryTotals(
       (operation, input) => account.engines.dynamodb.call(operation, input),
-      run.valueOf('Inventory', 'COUNTERS_TABLE_NAME'),
+      run.valueOf('Inventory', 'POSITIONS_TABLE_NAME'),
     ),
   ]);
   return { merchandising, finance, lake, inventory };

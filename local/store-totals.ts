@@ -56,17 +56,17 @@ export async function lakeTotals(files: string): Promise<StoreTotals> {
   }
 }
 
-/** Adds up the counters of all items, places, buckets and lanes. */
+/** Adds up what was ever sold at all positions: by what time it is kept does not matter. */
 export async function inventoryTotals(
   dynamodb: (operation: string, input: object) => Promise<any>,
-  countersTableName: string,
+  positionsTableName: string,
 ): Promise<StoreTotals> {
   let lines = 0;
   let units = 0;
   let ExclusiveStartKey: object | undefined;
   do {
     const page = await dynamodb('Scan', {
-      TableName: countersTableName,
+      TableName: positionsTableName,
       ...(ExclusiveStartKey && { ExclusiveStartKey }),
     });
     for (const item of page.Items) {

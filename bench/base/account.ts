@@ -17,6 +17,9 @@ export interface Cost {
   /** By `service:operation`. */
   readonly calls: Readonly<Record<string, number>>;
   readonly writeUnits: number;
+  readonly readUnits: number;
+  /** Of each table. */
+  readonly tableWriteUnits: Readonly<Record<string, number>>;
 }
 
 /**
@@ -51,8 +54,14 @@ export async function openAccount({ partitionLimits = false } = {}): Promise<Acc
       });
       const { user, system } = process.cpuUsage(before);
       const { calls, billed } = (await (await fetch(`${url}/_control/calls`)).json()) as MeterSnapshot;
-      const writeUnits = Object.values(billed.dynamodb).reduce((sum, table) => sum + table.writeUnits, 0);
-      return { cpuMicros: user + system, calls: calls.others, writeUnits };
+      const tables = Object.entries(billed.dynamodb);
+      return {
+        cpuMicros: user + system,
+        calls: calls.others,
+        writeUnits: tables.reduce((sum, [, table]) => sum + table.writeUnits, 0),
+        readUnits: tables.reduce((sum, [, table]) => sum + table.readUnits, 0),
+        tableWriteUnits: Object.fromEntries(tables.map(([name, table]) => [name, table.writeUnits])),
+      };
     },
     close: () => child.disconnect(),
   };

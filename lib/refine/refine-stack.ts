@@ -2,11 +2,13 @@ import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
 import type { Construct } from 'constructs';
 import { EncryptionKey } from '../base/encryption-key';
+import { NodeFunction } from '../base/node-function';
 import { heldBucket } from '../base/private-bucket';
 import type { Signal } from '../base/signal';
 import { stream } from '../base/stream';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import { table } from '../base/table';
+import { everyMinute } from '../cdc/minutely';
 import { claimDays, type Stage } from '../stages';
 
 export interface RefineStackProps extends StackProps {
@@ -53,8 +55,30 @@ export class RefineStack extends Stack {
       .holdsIn(held, 'held', 'HELD_BUCKET_NAME')
       .holdsIn(held, 'conflicts', 'HELD_BUCKET_NAME');
 
+    const beat = new NodeFunction(this, 'Beat', {
+      stage,
+      directory: 'refine/beat',
+      description: 'Marks the streams of sales, so that a reader knows how far it has come',
+      key,
+      timeout: Duration.seconds(50),
+      memoryMebibytes: 256,
+    }).writes(salesIngest, 'SALES_INGEST_STREAM_NAME');
+    everyMinute(this, 'BeatSchedule', {
+      description: 'Marks the streams of sales',
+      target: beat,
+      input: '{}',
+      after: [],
+    });
+
     this.signals = [
       ...signals,
+      {
+        name: 'SalesBeatErrors',
+        metric: beat.function.metricErrors({ period: Duration.minutes(5) }),
+        threshold: 0,
+        periods: 3,
+        impact: 'stock is taken to be older than it is',
+      },
       {
         name: 'DedupConflicts',
         metric: businessMetric(consumer, 'Conflicts'),

@@ -60,7 +60,7 @@ export class BadgesStack extends Stack {
       batchSize: 500,
       // Nothing gathers: a change waits for the batch before it, and for nothing else.
       batchingWindow: Duration.seconds(0),
-      // The only reader of its stream has the shards' whole 2 MB/s.
+      // It shares the shards' 2 MB/s with the reader of stock positions: changes are small.
       enhancedFanOut: false,
       reader: 'Badges',
       impact,

@@ -1,66 +1,200 @@
-import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { EventBus } from 'aws-cdk-lib/aws-events';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { EncryptionKey } from '../base/encryption-key';
+import { eventBus } from '../base/event-bus';
+import { NodeFunction } from '../base/node-function';
 import { heldBucket } from '../base/private-bucket';
 import type { Signal } from '../base/signal';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import { table } from '../base/table';
-import type { Stage } from '../stages';
+import { everyMinute } from '../cdc/minutely';
+import { claimDays, type Stage } from '../stages';
+import { tombstoneDays } from './badges-stack';
+import { StockApi } from './stock-api';
 
 export interface InventoryStackProps extends StackProps {
   readonly stage: Stage;
   readonly sales: Stream;
+  /** Rows and changes of the source databases. */
+  readonly changes: Stream;
+  /** `database`, `epoch`, `startedAt`, and `loadedAt` once a load is complete. */
+  readonly epochs: TableV2;
 }
 
-const impact = 'units sold are not yet taken off the stock';
+const countImpact = 'units sold are not yet taken off the stock, and stock says that it is old';
+const applyImpact = 'stock and reorder points are older than they could be, and say so';
 
-/** Units sold by item, place and ten minutes, each sale counted once. */
+/**
+ * The stock position of each item at each location, from the inventory database's log and from the sales, each sale
+ * counted once; and a trigger for each crossing of a reorder point.
+ */
 export class InventoryStack extends Stack {
-  /** `item` (`<sku>#<location>`), `bucket` (`<ten minutes>#<lane>`), `units`, `lines`: sum the lanes. */
-  readonly counters: TableV2;
+  /** Items by `pk`: `stock#<sku>#<location>`, `sku#<sku>`, `location#<location>`, `beats#<feed>`. */
+  readonly positions: TableV2;
+  /** Where triggers are published: source `tillstream.inventory`, detail type `Stock Trigger`. */
+  readonly triggers: EventBus;
+  readonly api: StockApi;
   readonly signals: readonly Signal[];
 
-  constructor(scope: Construct, id: string, { stage, sales, ...props }: InventoryStackProps) {
+  constructor(scope: Construct, id: string, props: InventoryStackProps) {
     super(scope, id, props);
+    const { stage, sales, changes, epochs } = props;
     const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream inventory' });
     const claims = table(this, 'Claims', { stage, key, partitionKey: 'id', expiry: 'expiresAt' });
-    // Without expiry: a bucket may go only once a stock count covers it.
-    this.counters = table(this, 'Counters', { stage, key, partitionKey: 'item', sortKey: 'bucket' });
+    const state = table(this, 'State', { stage, key, partitionKey: 'pk', sortKey: 'sk', expiry: 'expiresAt' });
+    // Without expiry: a version is never used twice, so no position may begin anew.
+    this.positions = table(this, 'Positions', { stage, key, partitionKey: 'pk' });
+    const outbox = table(this, 'Outbox', { stage, key, partitionKey: 'crossingId' });
     const held = heldBucket(this, 'Held', { stage, key });
+    this.triggers = eventBus(this, 'Triggers', {
+      stage,
+      key,
+      name: 'Stock',
+      description: 'Reorder points that were reached, stock that ran out or came back',
+      archive: Duration.days(stage.redriveDays),
+    });
+    new CfnOutput(this, 'TriggerBus', { value: this.triggers.eventBusArn });
 
-    const { consumer, signals } = new StreamConsumer(this, 'Count', {
+    const count = new StreamConsumer(this, 'Count', {
       stage,
       directory: 'serve/inventory/count',
-      description: 'Counts units sold by item, place and ten minutes',
+      description: 'Counts units sold at the position of each item and location',
       key,
       timeout: Duration.minutes(2),
       memoryMebibytes: 512,
       stream: sales,
       heldBucket: held,
       batchSize: 500,
+      // What gathers shares write units: one for a position, however many sales of the batch change it.
       batchingWindow: Duration.seconds(1),
       enhancedFanOut: stage.streams.enhancedFanOut,
       reader: 'Inventory',
-      impact,
+      impact: countImpact,
     });
-    consumer
-      .uses(claims, 'CLAIMS_TABLE_NAME', ['PutItem'])
-      .uses(this.counters, 'COUNTERS_TABLE_NAME', ['UpdateItem'])
-      .environment('CLAIM_DAYS', String(readerClaimDays(stage)))
-      .holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    const apply = new StreamConsumer(this, 'Apply', {
+      stage,
+      directory: 'serve/inventory/apply',
+      description: "Brings positions to what the inventory database's changes say",
+      key,
+      timeout: Duration.minutes(2),
+      memoryMebibytes: 1_024,
+      stream: changes,
+      heldBucket: held,
+      batchSize: 500,
+      batchingWindow: Duration.seconds(1),
+      enhancedFanOut: false,
+      reader: 'Stock',
+      impact: applyImpact,
+    });
+    const sweep = this.#sweep(stage, key, held);
+    const publish = this.#publish(stage, key, outbox);
+
+    count.consumer
+      .uses(claims, 'CLAIMS_TABLE_NAME', ['PartiQLInsert', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
+      .environment('CLAIM_DAYS', String(readerClaimDays(stage)));
+    for (const consumer of [count.consumer, apply.consumer]) consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    for (const fn of [count.consumer, apply.consumer, sweep])
+      fn.uses(this.positions, 'POSITIONS_TABLE_NAME', [
+        ...['BatchGetItem', 'GetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem'],
+      ])
+        .uses(outbox, 'OUTBOX_TABLE_NAME', ['PutItem'])
+        .environment('STOCK_POLICY', JSON.stringify(stage.stock.policy))
+        .environment('HORIZON_DAYS', String(claimDays(stage)));
+    // What is held is registered there.
+    count.consumer.uses(state, 'STATE_TABLE_NAME', ['Query', 'PutItem', 'DeleteItem']);
+    for (const fn of [apply.consumer, sweep])
+      fn.uses(state, 'STATE_TABLE_NAME', [
+        ...['BatchGetItem', 'Query', 'PartiQLInsert', 'PartiQLUpdate', 'PutItem', 'DeleteItem'],
+        ...(fn === sweep ? ['GetItem', 'Scan'] : []),
+      ])
+        .uses(epochs, 'EPOCHS_TABLE_NAME', ['Query'])
+        .environment('TOMBSTONE_DAYS', String(tombstoneDays(stage)));
+    this.api = new StockApi(this, 'Api', { stage, key, positions: this.positions });
 
     this.signals = [
-      ...signals,
+      ...count.signals,
+      ...apply.signals,
       {
-        name: 'InventoryDelayed',
-        metric: businessMetric(consumer, 'Delayed'),
+        name: 'StockAge',
+        metric: businessMetric(sweep, 'StockAgeSeconds').with({
+          statistic: Stats.MAXIMUM,
+          period: Duration.minutes(1),
+        }),
+        threshold: stage.stock.policy.maximumAgeSeconds / 2,
+        periods: 3,
+        missing: 'bad',
+        impact: 'soon every answer about stock is too old, and says so',
+      },
+      {
+        name: 'StockSweepErrors',
+        metric: sweep.function.metricErrors({ period: Duration.minutes(5) }),
         threshold: 0,
         periods: 3,
-        impact: `${impact}: its tables are throttled or contended`,
+        impact: 'after a load, stock stays stale, and rows that are no more stay in it',
       },
+      {
+        name: 'TriggersLate',
+        metric: businessMetric(publish, 'WaitedSeconds').with({
+          statistic: Stats.MAXIMUM,
+          period: Duration.minutes(1),
+        }),
+        threshold: 300,
+        periods: 3,
+        missing: 'bad',
+        impact: 'supply chain does not hear of reorder points that were reached; none is lost',
+      },
+      ...this.api.signals,
     ];
+  }
+
+  #sweep(stage: Stage, key: Key, held: Bucket): NodeFunction {
+    const sweep = new NodeFunction(this, 'Sweep', {
+      stage,
+      directory: 'serve/inventory/sweep',
+      description: 'Sweeps stock that a load did not touch, and tells the age of positions',
+      key,
+      timeout: Duration.minutes(5),
+      memoryMebibytes: 512,
+    })
+      .allow(['s3:ListBucket'], [held.bucketArn], { StringEquals: { 's3:prefix': 'aws/lambda/' } })
+      .environment('HELD_BUCKET_NAME', held.bucketName)
+      .environment('RETENTION_HOURS', String(stage.streams.retentionHours));
+    everyMinute(this, 'SweepSchedule', {
+      description: 'Sweeps after loads and tells the age of positions',
+      target: sweep,
+      input: '{}',
+      after: [],
+    });
+    return sweep;
+  }
+
+  #publish(stage: Stage, key: Key, outbox: TableV2): NodeFunction {
+    const publish = new NodeFunction(this, 'Publish', {
+      stage,
+      directory: 'serve/inventory/publish',
+      description: 'Publishes triggers from the outbox',
+      key,
+      timeout: Duration.minutes(2),
+      memoryMebibytes: 256,
+    })
+      .uses(outbox, 'OUTBOX_TABLE_NAME', ['Scan', 'DeleteItem'])
+      .allow(['events:PutEvents'], [this.triggers.eventBusArn], {
+        StringEquals: { 'events:source': 'tillstream.inventory' },
+      })
+      .environment('EVENT_BUS_NAME', this.triggers.eventBusName);
+    everyMinute(this, 'PublishSchedule', {
+      description: 'Publishes triggers from the outbox',
+      target: publish,
+      input: '{}',
+      after: [],
+    });
+    return publish;
   }
 }
 

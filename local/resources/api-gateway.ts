@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LocalAccount, LocalApi } from '../account';
 import type { ResourceModel } from '../template/resource-model';
 
@@ -15,10 +16,8 @@ export const restApi: ResourceModel<LocalAccount> = {
     Tags: 'nothing reads tags',
   },
   create({ properties, generatedName }, { apis }) {
-    const id = generatedName
-      .toLowerCase()
-      .replace(/[^a-z0-9]/g, '')
-      .slice(-10);
+    // Names of different stacks may end alike.
+    const id = createHash('sha256').update(generatedName).digest('hex').slice(0, 10);
     apis.set(id, {
       id,
       name: properties.Name,

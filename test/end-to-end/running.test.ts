@@ -39,6 +39,7 @@ describe('a run', () => {
       completeThroughUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/sales\/complete-through$/),
       merchandisingUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/merchandising$/),
       dashboardUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/merchandising\/dashboard$/),
+      stockUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/stock$/),
       warehouseUrl: expect.stringMatching(/^postgres:\/\/.+@127\.0\.0\.1:\d+\/tillstream$/),
       timeseriesUrl: expect.stringContaining('db=merchandising'),
       lakeDir: expect.stringContaining(program.state),

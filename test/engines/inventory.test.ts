@@ -6,58 +6,52 @@ import type { Sale } from '../../lambdas/base/domain/sale';
 import { crashPoints, kinesisEvent, type Rig, startRig } from '../engine-rig';
 import { aSale, someSales } from '../engine-rig/sales';
 import { deliver, objectsOf } from '../engine-rig/shard';
+import { countContainer, positionsOf, prepareInventory, salesBeats } from './inventory-tables';
 
 let rig: Rig;
 beforeEach(async () => {
   rig = await startRig();
-  await createTable('claims', 'id');
-  await createTable('counters', 'item', 'bucket');
-  await rig.engines.s3.call('CreateBucket', { Bucket: 'held' });
+  await prepareInventory(rig);
   rig.forget();
 });
 afterEach(() => rig.close());
 
-async function createTable(TableName: string, ...keys: string[]): Promise<void> {
-  await rig.engines.dynamodb.call('CreateTable', {
-    TableName,
-    BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-    KeySchema: keys.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
-  });
-}
+const count = () => countContainer(rig);
 
-const count = () =>
-  rig.container('../lambdas/serve/inventory/count/handler', {
-    CLAIMS_TABLE_NAME: 'claims',
-    COUNTERS_TABLE_NAME: 'counters',
-    CLAIM_DAYS: '60',
-    HELD_BUCKET_NAME: 'held',
-  });
+type Sums = Record<string, { units: number; lines: number; days: Record<string, number> }>;
 
-type Sums = Record<string, { units: number; lines: number }>;
-
-/** What the table says: by item and ten minutes, lanes added up as readers do. */
+/** What the positions say, by SKU and location, and by the days of what was sold: all of it lies days back. */
 async function counted(): Promise<Sums> {
-  const { Items } = await rig.engines.dynamodb.call('Scan', { TableName: 'counters' });
   const sums: Sums = {};
-  for (const { item, bucket, units, lines } of Items)
-    add(sums, `${item.S} ${bucket.S.split('#')[0]}`, units.N, lines.N);
+  for (const [pk, { units, lines, sold }] of Object.entries(await positionsOf(rig))) {
+    const days = Object.entries(sold.buckets).map(([bucket, count]) => {
+      expect(bucket).toMatch(/^D/);
+      const day = new Date(Number.parseInt(bucket.slice(1), 36) * 86_400_000).toISOString().slice(0, 10);
+      return [day, count] as const;
+    });
+    sums[pk.slice('stock#'.length)] = { units, lines, days: Object.fromEntries(days) };
+  }
   return sums;
 }
 
-/** What it should say, computed from the sales without any of the code under test. */
+/** What they should say, computed from the sales without any of the code under test. */
 function expected(sales: readonly Sale[]): Sums {
   const sums: Sums = {};
   for (const { type, location, occurredAt, lines } of sales)
-    for (const { sku, quantity } of lines)
-      add(sums, `${sku}#${location} ${occurredAt.slice(0, 15)}0Z`, type === 'return' ? -quantity : quantity, 1);
+    for (const { sku, quantity } of lines) {
+      const name = `${sku}#${location}`;
+      sums[name] ??= { units: 0, lines: 0, days: {} };
+      const sum = sums[name];
+      const units = type === 'return' ? -quantity : quantity;
+      const day = occurredAt.slice(0, 10);
+      sum.units += units;
+      sum.lines += 1;
+      sum.days[day] = (sum.days[day] ?? 0) + units;
+    }
+  // What came back whole stands no more in its day.
+  for (const { days } of Object.values(sums))
+    for (const [day, units] of Object.entries(days)) if (units === 0) delete days[day];
   return sums;
-}
-
-function add(sums: Sums, name: string, units: number | string, lines: number | string): void {
-  sums[name] ??= { units: 0, lines: 0 };
-  sums[name].units += Number(units);
-  sums[name].lines += Number(lines);
 }
 
 /** Sales that share some items, with returns, and one too large for a transaction. */
@@ -90,7 +84,7 @@ describe('repeats', () => {
 
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(await counted()).toEqual(expected(batch));
-    expect(container.metric('Counted')).toBe(60 + 2);
+    expect(container.metric('Counted')).toBe(61);
   });
 
   test('a batch delivered twice is counted once', async () => {
@@ -100,7 +94,7 @@ describe('repeats', () => {
     await container.invoke(kinesisEvent(batch));
 
     expect(await counted()).toEqual(expected(batch));
-    expect(container.metric('Duplicates')).toBe(62);
+    expect(container.metric('Duplicates')).toBe(61);
   });
 
   test('a batch cut differently the second time is counted once', async () => {
@@ -123,16 +117,13 @@ describe('repeats', () => {
     expect(await counted()).toEqual(expected(batch));
   });
 
-  test('each shard has a lane of its own in a counter', async () => {
+  test('each shard has a lane of its own, and a position counts all of them', async () => {
     await count().invoke(kinesisEvent([aSale()]));
-    await count().invoke(kinesisEvent([aSale({ transactionId: 'T-2' })], { shard: 1 }));
+    await count().invoke(kinesisEvent([aSale({ transactionId: 'T-2' })], { shard: 12 }));
 
-    const { Items } = await rig.engines.dynamodb.call('Scan', { TableName: 'counters' });
-    expect(Items.map(({ bucket }: any) => bucket.S).sort()).toEqual([
-      '2026-11-22T10:10Z#shardId-000000000000',
-      '2026-11-22T10:10Z#shardId-000000000001',
-    ]);
-    expect(await counted()).toEqual({ 'SKU-1#store-042 2026-11-22T10:10Z': { units: 4, lines: 2 } });
+    const position = (await positionsOf(rig))['stock#SKU-1#store-042']!;
+    expect(Object.keys(position.lanes).sort()).toEqual(['0', '12']);
+    expect(position).toMatchObject({ version: 2, units: 4, lines: 2 });
   });
 });
 
@@ -148,25 +139,38 @@ test('a record that is no sale is held and stops nothing', async () => {
 });
 
 describe('failures', () => {
-  const records = [...batch, ...batch.slice(0, 5), 'no sale'];
-  const clean = crashPoints({ 's3:PutObject': 1, 'dynamodb:TransactWriteItems': 4 });
+  const some = batch.slice(0, 30);
+  const records = [...some, ...some.slice(0, 5), 'no sale', ...salesBeats()];
+  const calls = {
+    // The beats of the sales (twice) and the registry, and the journal.
+    'dynamodb:GetItem': 2,
+    'dynamodb:BatchGetItem': 3,
+    'dynamodb:Query': 1,
+    // A pack, its lane, and its end; the mark of what is held; the maps of the beats, and beats, 25 at once.
+    'dynamodb:PutItem': 2,
+    'dynamodb:UpdateItem': 5,
+    'dynamodb:TransactWriteItems': 1,
+    // Claims, locations, positions.
+    'dynamodb:BatchExecuteStatement': 2 + 3 + 2,
+    's3:PutObject': 1,
+  };
 
   test('the crash points below are all the calls of a clean run', async () => {
     await count().invoke(kinesisEvent(records));
 
-    expect(rig.calls()).toEqual({ 's3:PutObject': 1, 'dynamodb:TransactWriteItems': 4 });
+    expect(rig.calls()).toEqual(calls);
   });
 
-  test.each(clean)('killed $when call $call of $operation: counters are exact', async (point) => {
+  test.each(crashPoints(calls))('killed $when call $call of $operation: positions are exact', async (point) => {
     rig.crash(point);
 
     const invocations = await deliver(kinesisEvent(records), () => count(), [500, 17, 30]);
 
     expect(invocations).toBeGreaterThan(1);
-    expect(await counted()).toEqual(expected(batch));
+    expect(await counted()).toEqual(expected(some));
   });
 
-  test('sales that were counted are taken out of a transaction, the others are counted', async () => {
+  test('sales that were counted are left out, the others are counted', async () => {
     await count().invoke(kinesisEvent(batch.filter((_, index) => index % 2 === 0)));
     const container = count();
 
@@ -176,57 +180,34 @@ describe('failures', () => {
     expect(container.metric('Counted')).toBe(30);
   });
 
-  test.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
-    'an action refused by %s is tried again',
+  test.each(['ThrottlingError', 'ProvisionedThroughputExceeded', 'TransactionConflict'])(
+    'a claim or a position refused by %s is tried again',
     async (code) => {
-      rig.throttle({ operation: 'dynamodb:TransactWriteItems', call: 2, statement: 40, code });
+      for (const call of [2, 5])
+        rig.throttle({ operation: 'dynamodb:BatchExecuteStatement', call, statement: 3, code });
 
       const answer = await count().invoke(kinesisEvent(batch));
 
       expect(answer).toEqual({ batchItemFailures: [] });
       expect(await counted()).toEqual(expected(batch));
-      expect(rig.calls()).toEqual({ 'dynamodb:TransactWriteItems': 5 });
     },
   );
 
-  test('counted before and in conflict at once: the counted are taken out and the rest is tried again', async () => {
-    await count().invoke(kinesisEvent([batch[0]]));
-    rig.intercept({ operation: 'dynamodb:TransactWriteItems' }, (input, proceed) =>
-      proceed(input).catch((error) => {
-        error.fields.CancellationReasons.splice(-1, 1, { Code: 'TransactionConflict' });
-        throw error;
-      }),
-    );
+  test('an error that no retry mends fails the batch aloud, and its pack is counted by the next', async () => {
+    rig.intercept({ operation: 'dynamodb:BatchExecuteStatement', call: 4 }, async (input, proceed) => {
+      const answer = await proceed(input);
+      return { Responses: [{ Error: { Code: 'ValidationError', Message: 'no' } }, ...answer.Responses.slice(1)] };
+    });
 
-    await count().invoke(kinesisEvent(batch));
+    await expect(count().invoke(kinesisEvent(batch))).rejects.toThrow('ValidationError');
 
-    expect(await counted()).toEqual(expected(batch));
-  });
-
-  test('what stays in conflict is delivered again, and is counted then', async () => {
-    const { Records } = kinesisEvent([aSale()]);
-    for (let call = 1; call <= 8; call++)
-      rig.throttle({ operation: 'dynamodb:TransactWriteItems', call, statement: 1 });
-    const container = count();
-
-    const answer = await container.invoke({ Records });
-
-    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: Records[0]!.kinesis.sequenceNumber }] });
-    expect(await counted()).toEqual({});
-    await container.invoke({ Records });
-    expect(await counted()).toEqual(expected([aSale()]));
-    expect(container.metric('Delayed')).toBe(1);
-  });
-
-  test('an error that no retry mends fails the batch aloud', async () => {
-    rig.throttle({ operation: 'dynamodb:TransactWriteItems', statement: 0, code: 'ValidationError' });
-
-    await expect(count().invoke(kinesisEvent(batch))).rejects.toThrow('cancelled');
+    await count().invoke(kinesisEvent([aSale({ transactionId: 'next', location: 'store-9' })], { firstSequence: 900 }));
+    expect(await counted()).toEqual(expected([...batch, aSale({ location: 'store-9' })]));
   });
 
   test('a batch that was given up half way and is redriven weeks later is counted once', async () => {
     const event = kinesisEvent(batch);
-    rig.crash({ operation: 'dynamodb:TransactWriteItems', call: 2, when: 'after' });
+    rig.crash({ operation: 'dynamodb:BatchExecuteStatement', call: 6, when: 'after' });
     await expect(count().invoke(event)).rejects.toThrow('killed');
     await rig.engines.s3.call('PutObject', {
       Bucket: 'held',
@@ -254,7 +235,7 @@ describe('failures', () => {
     expect(await counted()).toEqual(expected(batch));
   });
 
-  test('two shards and a zombie at the same counters: exact', async () => {
+  test('two shards and a zombie at the same positions: exact', async () => {
     const half = (start: number) => batch.filter((_, index) => index % 2 === start);
 
     await Promise.all([
@@ -266,14 +247,15 @@ describe('failures', () => {
     expect(await counted()).toEqual(expected(batch));
   });
 
-  test('whatever is repeated, cut or killed, counters are exact', async () => {
+  test('whatever is repeated, cut or killed, positions are exact', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 0, max: batch.length - 1 }), { minLength: 1, maxLength: 40 }),
         fc.array(
           fc.record({
-            call: fc.integer({ min: 1, max: 5 }),
+            operation: fc.constantFrom('BatchExecuteStatement', 'PutItem', 'UpdateItem', 'BatchGetItem'),
+            call: fc.integer({ min: 1, max: 6 }),
             when: fc.constantFrom('before' as const, 'after' as const),
           }),
           { maxLength: 4 },
@@ -284,11 +266,11 @@ describe('failures', () => {
           const place = `place-${++run}`;
           const sales = picked.map((index) => ({ ...batch[index]!, source: place, location: place }));
           rig.forget();
-          for (const crash of crashes) rig.crash({ operation: 'dynamodb:TransactWriteItems', ...crash });
+          for (const crash of crashes) rig.crash({ ...crash, operation: `dynamodb:${crash.operation}` });
 
           await deliver(kinesisEvent(sales, { firstSequence: run * 1_000 }), () => count(), sizes);
 
-          const mine = Object.entries(await counted()).filter(([name]) => name.includes(`#${place} `));
+          const mine = Object.entries(await counted()).filter(([name]) => name.endsWith(`#${place}`));
           const unique = [...new Map(sales.map((sale) => [sale.transactionId, sale])).values()];
           expect(Object.fromEntries(mine)).toEqual(expected(unique));
         },
@@ -298,16 +280,21 @@ describe('failures', () => {
   });
 });
 
-test('costs: sales share transactions and counters', async () => {
+test('costs: a write unit for a sale and one for a position, and next to nothing for the pack', async () => {
   const sales = someSales(500, (index) => ({
     location: `store-${index % 4}`,
     lines: [{ line: 1, sku: `SKU-${index % 50}`, quantity: 1, unitPrice: 100 }],
   }));
-
   await count().invoke(kinesisEvent(sales));
+  rig.forget();
 
-  // 500 claims and 100 counters, hardly any of which is written twice: close to the least that 100 actions a call allow.
-  expect(rig.calls()['dynamodb:TransactWriteItems']).toBeLessThanOrEqual(7);
-  expect(rig.billed()['claims:write']).toBe(2 * 500);
-  expect(rig.billed()['counters:write']).toBeLessThanOrEqual(2 * 110);
+  await count().invoke(
+    kinesisEvent(
+      sales.map((sale) => ({ ...sale, source: 'again' })),
+      { firstSequence: 1_000 },
+    ),
+  );
+
+  expect(rig.billed()['positions:write']).toBe(100);
+  expect(rig.billed()['claims:write']).toBeLessThanOrEqual(500 + 20);
 });

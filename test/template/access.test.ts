@@ -59,6 +59,8 @@ describe('the vault', () => {
       'Cardholder/EncryptionKey ARN -> Refine',
       'Cardholder/IngestFunction name -> Watch',
       'Cardholder/SalesIngest ARN -> Refine',
+      // Refine reads it, and writes beats into it.
+      'Cardholder/SalesIngest name -> Refine',
       'Cardholder/SalesIngest name -> Watch',
       'TokenVault/DetokenizeFunction name -> Watch',
       'TokenVault/Vault name -> Watch',

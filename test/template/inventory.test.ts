@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Template } from 'aws-cdk-lib/assertions';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
+import { table } from '../../lib/base/table';
 import { InventoryStack } from '../../lib/serve/inventory-stack';
 import { stageNamed } from '../../lib/stages';
 
@@ -22,7 +23,13 @@ beforeAll(() => {
   const before = new Stack(app, 'Before', { env });
   const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
   template = Template.fromStack(
-    new InventoryStack(app, 'Inventory', { stage, env, sales: stream(before, 'Sales', { stage, key }) }),
+    new InventoryStack(app, 'Inventory', {
+      stage,
+      env,
+      sales: stream(before, 'Sales', { stage, key }),
+      changes: stream(before, 'Changes', { stage, key }),
+      epochs: table(before, 'Epochs', { stage, key, partitionKey: 'database', sortKey: 'epoch' }),
+    }),
   );
 });
 afterAll(() => rmSync(outdir, { recursive: true, force: true }));
@@ -32,54 +39,103 @@ test('it holds what it is made of, and nothing else', () => {
   for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
 
   expect(counts).toEqual({
-    'AWS::DynamoDB::GlobalTable': 2,
-    'AWS::IAM::Policy': 1,
-    'AWS::IAM::Role': 1,
+    'AWS::ApiGateway::Deployment': 1,
+    'AWS::ApiGateway::GatewayResponse': 3,
+    'AWS::ApiGateway::Method': 1,
+    'AWS::ApiGateway::Resource': 1,
+    'AWS::ApiGateway::RestApi': 1,
+    'AWS::ApiGateway::Stage': 1,
+    'AWS::DynamoDB::GlobalTable': 4,
+    'AWS::Events::Archive': 1,
+    'AWS::Events::EventBus': 1,
+    'AWS::IAM::Policy': 7,
+    'AWS::IAM::Role': 7,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
-    'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 1,
-    'AWS::Logs::LogGroup': 1,
+    'AWS::Lambda::EventSourceMapping': 2,
+    'AWS::Lambda::Function': 5,
+    'AWS::Lambda::Permission': 1,
+    'AWS::Logs::LogGroup': 6,
     'AWS::S3::Bucket': 1,
     'AWS::S3::BucketPolicy': 1,
+    'AWS::Scheduler::Schedule': 2,
   });
 });
 
-test('counters keep no expiry until stock counts come, claims expire', () => {
-  template.hasResourceProperties('AWS::DynamoDB::GlobalTable', {
-    KeySchema: [
-      { AttributeName: 'item', KeyType: 'HASH' },
-      { AttributeName: 'bucket', KeyType: 'RANGE' },
-    ],
-    TimeToLiveSpecification: Match.absent(),
-  });
-  template.hasResourceProperties('AWS::DynamoDB::GlobalTable', {
-    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-    TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+/** The function of a directory: its variables, and the DynamoDB and EventBridge actions that its role has. */
+function functionOf(variable: string, description: RegExp) {
+  const functions = Object.values<any>(template.findResources('AWS::Lambda::Function'));
+  const { Properties } = functions.find(({ Properties: { Description } }) => description.test(Description));
+  const role = Properties.Role['Fn::GetAtt'][0];
+  const [policy] = Object.values<any>(template.findResources('AWS::IAM::Policy')).filter(
+    ({ Properties: { Roles } }) => Roles[0].Ref === role,
+  );
+  const granted = policy.Properties.PolicyDocument.Statement.filter(({ Resource }: any) =>
+    variable === '' ? true : JSON.stringify(Resource).includes(variable),
+  );
+  return {
+    variables: Properties.Environment.Variables as Record<string, string>,
+    actions: granted
+      .flatMap(({ Action }: any) => Action)
+      .filter((action: string) => /^(dynamodb|events):/.test(action)),
+  };
+}
+
+test('positions never expire, since no version may be used twice; claims and state do', () => {
+  const keys = (KeySchema: any[]) => KeySchema.map(({ AttributeName }) => AttributeName).join(' ');
+  const tables = Object.values<any>(template.findResources('AWS::DynamoDB::GlobalTable')).map(({ Properties }) => [
+    keys(Properties.KeySchema),
+    Properties.TimeToLiveSpecification?.AttributeName,
+  ]);
+
+  expect(Object.fromEntries(tables)).toEqual({
+    id: 'expiresAt',
+    'pk sk': 'expiresAt',
+    pk: undefined,
+    crossingId: undefined,
   });
 });
 
 test("claims outlive the stream and the redrive, dedup's and this reader's", () => {
-  const [fn] = Object.values<any>(template.findResources('AWS::Lambda::Function'));
+  const { variables } = functionOf('', /^Counts units/);
 
-  expect(Number(fn.Properties.Environment.Variables.CLAIM_DAYS)).toBeGreaterThanOrEqual(2 * (7 + stage.redriveDays));
-  expect(Object.keys(fn.Properties.Environment.Variables).sort()).toEqual([
-    'CLAIMS_TABLE_NAME',
-    'CLAIM_DAYS',
-    'COUNTERS_TABLE_NAME',
-    'HELD_BUCKET_NAME',
+  expect(Number(variables.CLAIM_DAYS)).toBeGreaterThanOrEqual(2 * (7 + stage.redriveDays));
+});
+
+test('what was sold is kept by its time for as long as a sale can come and be replayed', () => {
+  const { variables } = functionOf('', /^Counts units/);
+
+  expect(Number(variables.HORIZON_DAYS)).toBeGreaterThanOrEqual(
+    stage.ingest.maximumSaleAgeDays! + 1 + 7 + stage.redriveDays,
+  );
+});
+
+test('the counting function claims, journals and commits, and deletes nothing but what it held', () => {
+  expect(functionOf('Claims', /^Counts units/).actions).toEqual([
+    ...[
+      'dynamodb:PartiQLInsert',
+      'dynamodb:BatchGetItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+    ],
+  ]);
+  expect(functionOf('Outbox', /^Counts units/).actions).toEqual(['dynamodb:PutItem']);
+  expect(functionOf('Positions', /^Counts units/).actions).not.toContain('dynamodb:DeleteItem');
+});
+
+test('a lookup reads positions and nothing else', () => {
+  expect(functionOf('', /^Answers what there is/).actions).toEqual(['dynamodb:BatchGetItem']);
+});
+
+test('the publisher reads and empties the outbox, and puts events on one bus', () => {
+  expect(functionOf('', /^Publishes triggers/).actions).toEqual([
+    'dynamodb:Scan',
+    'dynamodb:DeleteItem',
+    'events:PutEvents',
   ]);
 });
 
-test('the function claims in one table and counts in the other, and may do no more', () => {
-  const [policy] = Object.values<any>(template.findResources('AWS::IAM::Policy'));
-  const granted = policy.Properties.PolicyDocument.Statement.filter(({ Action }: any) =>
-    [Action].flat().some((action: string) => action.startsWith('dynamodb:')),
-  );
-
-  expect(granted.map(({ Action }: any) => Action).sort()).toEqual(['dynamodb:PutItem', 'dynamodb:UpdateItem']);
-});
-
 test('one batch at a time per shard, so that a lane is written by one', () => {
-  template.hasResourceProperties('AWS::Lambda::EventSourceMapping', { ParallelizationFactor: 1 });
+  template.allResourcesProperties('AWS::Lambda::EventSourceMapping', { ParallelizationFactor: 1 });
 });

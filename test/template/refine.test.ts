@@ -33,15 +33,16 @@ test('it holds what it is made of, and nothing else', () => {
 
   expect(counts).toEqual({
     'AWS::DynamoDB::GlobalTable': 1,
-    'AWS::IAM::Policy': 1,
-    'AWS::IAM::Role': 1,
+    'AWS::IAM::Policy': 3,
+    'AWS::IAM::Role': 3,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::Stream': 1,
     'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 1,
-    'AWS::Logs::LogGroup': 1,
+    'AWS::Lambda::Function': 2,
+    'AWS::Logs::LogGroup': 2,
     'AWS::S3::Bucket': 1,
     'AWS::S3::BucketPolicy': 1,
+    'AWS::Scheduler::Schedule': 1,
   });
 });
 

@@ -61,6 +61,7 @@ describe('functions', () => {
       expect(windows.sort()).toEqual([
         ['Badges', 500, 0],
         ['Inventory', 500, 1],
+        ['Inventory', 500, 1],
         ['Lake', 500, 10],
         ['Merchandising', 500, 5],
         ['Refine', 500, 1],
@@ -82,12 +83,13 @@ describe('functions', () => {
     });
 
     expect(readers.sort()).toEqual([
-      // The only reader of its stream.
+      // Two readers of few and small changes.
       ['Badges', 'Cdc/Changes', 'shared'],
+      ['Inventory', 'Cdc/Changes', 'shared'],
       ['Inventory', 'Refine/Sales', pipe],
       ['Lake', 'Refine/Sales', pipe],
       ['Merchandising', 'Refine/Sales', pipe],
-      // Likewise.
+      // The only reader of its stream.
       ['Refine', 'Cardholder/SalesIngest', 'shared'],
     ]);
   });
@@ -102,10 +104,11 @@ describe('the APIs', () => {
     expect([...new Set(wanted.map((method) => method.join(' ')))].sort()).toEqual([
       'Badges GET AWS_IAM',
       'Cardholder POST AWS_IAM',
+      'Inventory GET AWS_IAM',
       'Merchandising GET AWS_IAM',
     ]);
-    const { badges, ingest, merchandising } = synthesized.stage;
-    const limits = { Badges: badges, Cardholder: ingest, Merchandising: merchandising };
+    const { badges, ingest, merchandising, stock } = synthesized.stage;
+    const limits = { Badges: badges, Cardholder: ingest, Inventory: stock, Merchandising: merchandising };
     const settings = ofType(synthesized, 'AWS::ApiGateway::Stage').map(({ stack, Properties }) => [
       stack,
       Properties.MethodSettings,
@@ -130,25 +133,28 @@ describe('the APIs', () => {
     );
   });
 
-  test.each(['Badges', 'Cardholder', 'Merchandising'])('of %s logs no body, header, query or path', (room) => {
-    const [{ Properties }] = ofType(synthesizedStage('prod'), 'AWS::ApiGateway::Stage').filter(
-      ({ stack }) => stack === room,
-    ) as [any];
-    const logged = Object.values(JSON.parse(Properties.AccessLogSetting.Format)).sort();
+  test.each(['Badges', 'Cardholder', 'Inventory', 'Merchandising'])(
+    'of %s logs no body, header, query or path',
+    (room) => {
+      const [{ Properties }] = ofType(synthesizedStage('prod'), 'AWS::ApiGateway::Stage').filter(
+        ({ stack }) => stack === room,
+      ) as [any];
+      const logged = Object.values(JSON.parse(Properties.AccessLogSetting.Format)).sort();
 
-    expect(logged).toEqual([
-      '$context.error.responseType',
-      '$context.httpMethod',
-      '$context.identity.sourceIp',
-      '$context.identity.userArn',
-      '$context.integrationStatus',
-      '$context.requestId',
-      '$context.requestTime',
-      '$context.resourcePath',
-      '$context.responseLatency',
-      '$context.status',
-    ]);
-  });
+      expect(logged).toEqual([
+        '$context.error.responseType',
+        '$context.httpMethod',
+        '$context.identity.sourceIp',
+        '$context.identity.userArn',
+        '$context.integrationStatus',
+        '$context.requestId',
+        '$context.requestTime',
+        '$context.resourcePath',
+        '$context.responseLatency',
+        '$context.status',
+      ]);
+    },
+  );
 });
 
 describe('time', () => {
@@ -227,6 +233,8 @@ describe('alarms', () => {
         'ReplicationDown',
         // Its schedule may have forgotten it.
         'SnapshotMissing',
+        'StockAge',
+        'TriggersLate',
       ].map((heading) => [`Tillstream-prod-${heading}`, 'breaching']),
     );
     expect(waiting.find(({ AlarmName }) => AlarmName === 'Tillstream-prod-LedgerLag')).toMatchObject({

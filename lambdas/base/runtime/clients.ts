@@ -2,6 +2,7 @@ import { Agent } from 'node:https';
 import { AthenaClient } from '@aws-sdk/client-athena';
 import { DatabaseMigrationServiceClient } from '@aws-sdk/client-database-migration-service';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { FirehoseClient } from '@aws-sdk/client-firehose';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { KMSClient } from '@aws-sdk/client-kms';
@@ -35,6 +36,7 @@ export const athenaClient = (): AthenaClient => new AthenaClient(connection());
 export const databaseMigrationServiceClient = (): DatabaseMigrationServiceClient =>
   new DatabaseMigrationServiceClient(connection());
 export const dynamoDbClient = (): DynamoDBClient => new DynamoDBClient(connection());
+export const eventBridgeClient = (): EventBridgeClient => new EventBridgeClient(connection());
 export const kinesisClient = (): KinesisClient => new KinesisClient(connection());
 export const kmsClient = (): KMSClient => new KMSClient(connection());
 export const firehoseClient = (): FirehoseClient => new FirehoseClient(connection());

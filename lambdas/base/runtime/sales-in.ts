@@ -1,5 +1,6 @@
 import { type MarkRecord, parseMarkRecord } from '../domain/completeness-mark';
 import { parseSale, type Sale, saleKey } from '../domain/sale';
+import { parseBeat, type SalesBeat } from '../domain/sales-beat';
 import type { HeldRecord } from './held-records';
 import type { StreamRecord } from './stream-batch';
 
@@ -16,24 +17,33 @@ export interface ArrivedMarks {
   readonly marks: MarkRecord;
 }
 
-/** The sales of a batch, the marks among them, and the records that are neither, which are to be held. */
+/** A beat as it arrived, which says how far the stream has come. */
+export interface BeatRecord {
+  readonly record: StreamRecord;
+  readonly beat: SalesBeat;
+}
+
+/** What a batch holds: sales, marks, beats, and the records that are none of these, which are to be held. */
 export function salesIn(batch: readonly StreamRecord[]): {
   sales: SaleRecord[];
   marks: ArrivedMarks[];
+  beats: BeatRecord[];
   unreadable: HeldRecord[];
 } {
   const sales: SaleRecord[] = [];
   const marks: ArrivedMarks[] = [];
+  const beats: BeatRecord[] = [];
   const unreadable: HeldRecord[] = [];
   for (const record of batch) {
     const mark = parseMarkRecord(record.text);
-    if (mark !== undefined) {
-      marks.push({ record, marks: mark });
-      continue;
+    const beat = parseBeat(record.text);
+    if (mark !== undefined) marks.push({ record, marks: mark });
+    else if (beat !== undefined) beats.push({ record, beat });
+    else {
+      const sale = parseSale(record.text);
+      if ('reason' in sale) unreadable.push({ record, reason: sale.reason });
+      else sales.push({ record, key: saleKey(sale), sale });
     }
-    const sale = parseSale(record.text);
-    if ('reason' in sale) unreadable.push({ record, reason: sale.reason });
-    else sales.push({ record, key: saleKey(sale), sale });
   }
-  return { sales, marks, unreadable };
+  return { sales, marks, beats, unreadable };
 }

@@ -1,10 +1,11 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
 import { markRecordText } from '../../base/domain/completeness-mark';
+import { beatPartitionKey } from '../../base/domain/sales-beat';
 import { dynamoDbClient, kinesisClient, s3Client } from '../../base/runtime/clients';
 import { requireEnv } from '../../base/runtime/env';
 import { type HeldRecord, holdRecords } from '../../base/runtime/held-records';
 import { countMetrics, log } from '../../base/runtime/log';
-import { type ArrivedMarks, type SaleRecord, salesIn } from '../../base/runtime/sales-in';
+import { type ArrivedMarks, type BeatRecord, type SaleRecord, salesIn } from '../../base/runtime/sales-in';
 import { failFrom, readBatch, type StreamRecord } from '../../base/runtime/stream-batch';
 import { lanesOf } from '../../base/runtime/stream-lanes';
 import { writeRecords } from '../../base/runtime/stream-writer';
@@ -29,12 +30,13 @@ type Arrival = SaleRecord & { readonly position: string };
  * the same sale at another position is stopped. So a sale can be in `sales` more than once, and readers go by its key.
  * Bad data: a record that is no sale is held, and so is the same key with another body, which is also reported.
  * Marks of completeness go on behind the sales that came before them: into every shard of `sales`, once those are in there.
+ * Beats likewise, into their 64th; one that is not taken is followed by the next.
  * Failure: what was not claimed or not taken by `sales` is delivered again from there on; a call that fails as a whole is
  * thrown, and the batch comes again. Nothing is lost, since claims are kept and held records are named by position.
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
   const batch = readBatch(event);
-  const { sales, marks, unreadable } = salesIn(batch);
+  const { sales, marks, beats, unreadable } = salesIn(batch);
   const arrivals = sales.map((arrival): Arrival => ({ ...arrival, position: arrival.record.position }));
   const holders = await claims.claim(
     firstOfEachKey(arrivals).map(({ key, position, sale }) => ({ key, position, digest: digestOf(sale) })),
@@ -56,14 +58,27 @@ export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamB
     Held: held.length,
   });
   const again = [...undecided, ...[...refused].map((index) => handOver[index]!)].map(({ record }) => record);
-  const left = await passMarks(marksBefore(again, marks, batch));
+  const left = await passMarks(withoutDebt(again, marks, batch));
+  await passBeats(withoutDebt(again, beats, batch));
   return failFrom([...again, ...left], batch);
 }
 
 /** Those that have no sale before them that is to come again: the others come again with it. */
-function marksBefore(again: readonly StreamRecord[], marks: readonly ArrivedMarks[], batch: readonly StreamRecord[]) {
+function withoutDebt<Arrived extends { readonly record: StreamRecord }>(
+  again: readonly StreamRecord[],
+  arrived: readonly Arrived[],
+  batch: readonly StreamRecord[],
+): Arrived[] {
   const first = Math.min(...again.map((record) => batch.indexOf(record)));
-  return marks.filter(({ record }) => batch.indexOf(record) < first);
+  return arrived.filter(({ record }) => batch.indexOf(record) < first);
+}
+
+async function passBeats(beats: readonly BeatRecord[]): Promise<void> {
+  const outgoing = beats.map(({ beat, record }) => ({
+    partitionKey: beatPartitionKey(beat.slot),
+    text: record.text,
+  }));
+  if (outgoing.length > 0) await writeRecords(kinesis, salesStream, outgoing, 1);
 }
 
 /** Puts marks into every shard of `sales`; answers the records of those that were not taken by all. */

@@ -14,7 +14,7 @@ import { loadMark } from './load';
 import { onlineKey } from './lookup/online-items';
 import { byRow, type RowApplier, type RowChanges } from './row-applier';
 import { type StateTable, stateId } from './state-table';
-import { type Beat, type BeatsItem, hasGoneBack, watermarkOf } from './watermark';
+import { ageSecondsOf, type Beat, type BeatsItem, hasGoneBack } from './watermark';
 
 export interface ChangeReaderProps {
   /** The databases that this reader is about; what other ones send is passed over. */
@@ -116,7 +116,7 @@ export class ChangeReader {
       Controls: all.controls,
       Held: unusable.length,
       PositionWentBack: wentBack.length,
-      FeatureAgeSeconds: ageSeconds(now),
+      FeatureAgeSeconds: ageSecondsOf([...now.values()], Date.now()),
     };
   }
 
@@ -221,16 +221,4 @@ function heldDatabases(items: ReadonlyMap<SourceName, BeatsItem>): RecordedBatch
   return [...items].flatMap(([database, { heldSince }]) =>
     heldSince === undefined ? [] : [{ item: onlineKey.beats(database), since: heldSince }],
   );
-}
-
-// What has no age at all counts as a day old: above any limit, and a graph can still show it.
-const neverSeconds = 86_400;
-
-/** The age of the features, which is that of the oldest part of either database. */
-function ageSeconds(beats: ReadonlyMap<SourceName, BeatsItem>): number {
-  const ages = [...beats.values()].map((item) => {
-    const watermark = watermarkOf(item);
-    return watermark === undefined ? neverSeconds : Math.min(neverSeconds, (Date.now() - watermark) / 1_000);
-  });
-  return Math.max(0, ...ages);
 }

@@ -55,6 +55,18 @@ export function watermarkOf({ beats, heldSince }: Pick<BeatsItem, 'beats' | 'hel
   return oldest === undefined || heldSince === undefined ? oldest : Math.min(oldest, Date.parse(heldSince));
 }
 
+// What has no age at all counts as a day old: above any limit, and a graph can still show it.
+const neverSeconds = 86_400;
+
+/** The age of the oldest of some parts. */
+export function ageSecondsOf(items: readonly BeatsItem[], now: number): number {
+  const ages = items.map((item) => {
+    const watermark = watermarkOf(item);
+    return watermark === undefined ? neverSeconds : Math.min(neverSeconds, (now - watermark) / 1_000);
+  });
+  return Math.max(0, ...ages);
+}
+
 const minuteMs = 60_000;
 
 /**

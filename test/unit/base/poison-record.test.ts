@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { parseSale, type Sale } from '../../../lambdas/base/domain/sale';
 import { type Column, lineRowsOf, saleLines, saleTenders, tenderRowsOf } from '../../../lambdas/base/domain/sale-rows';
+import type { StreamRecord } from '../../../lambdas/base/runtime/stream-batch';
 import { digestOf } from '../../../lambdas/refine/dedup/digest';
-import { packsOf, portionsOf } from '../../../lambdas/serve/inventory/count/packing';
+import { countsOf, packedSale } from '../../../lambdas/serve/inventory/count/pack';
 import { lineProtocol, pointsOf } from '../../../lambdas/serve/merchandising/points';
 import { aSale } from '../../engine-rig/sales';
 
@@ -39,7 +40,11 @@ test('whatever is read as a sale, every reader can process', () => {
 
       digestOf(sale);
       for (const point of pointsOf(sale)) expect(lineProtocol(point)).not.toContain('\n');
-      expect(packsOf(portionsOf(sale))).toHaveLength(1);
+      const counts = countsOf([packedSale({ key: 'k', record: { position: 'p' } as StreamRecord, sale })]);
+      for (const { lines, sold } of counts) {
+        expect([lines, ...sold.values()].every(Number.isSafeInteger)).toBe(true);
+        expect([...sold.keys()]).toEqual([expect.stringMatching(/^-?[0-9a-z]+$/)]);
+      }
       for (const row of lineRowsOf(sale)) expect(saleLines.columns.filter((each) => !fits(each, row))).toEqual([]);
       for (const row of tenderRowsOf(sale)) expect(saleTenders.columns.filter((each) => !fits(each, row))).toEqual([]);
       for (const { business_date } of lineRowsOf(sale))

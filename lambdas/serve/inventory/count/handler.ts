@@ -1,56 +1,72 @@
 import type { KinesisStreamBatchResponse, KinesisStreamEvent } from 'aws-lambda';
+import { readStockPolicy } from '../../../base/domain/stock-policy';
 import { dynamoDbClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { holdRecords } from '../../../base/runtime/held-records';
 import { countMetrics } from '../../../base/runtime/log';
 import { salesIn } from '../../../base/runtime/sales-in';
-import { failFrom, readBatch, shardOf } from '../../../base/runtime/stream-batch';
-import { CountersTable } from './counters-table';
-import { packsOf, portionsOf } from './packing';
+import { readBatch, shardOf } from '../../../base/runtime/stream-batch';
+import { BeatsTable } from '../../badges/beats-table';
+import { HeldRegistry } from '../../badges/held-registry';
+import { OnlineTable } from '../../badges/online-table';
+import { PositionsTable } from '../positions-table';
+import { ClaimsTable } from './claims-table';
+import { Counter } from './counter';
+import { LanesTable } from './lanes-table';
+import { SalesFeed } from './sales-feed';
 
-const counters = new CountersTable(dynamoDbClient(), {
-  claimsTableName: requireEnv('CLAIMS_TABLE_NAME'),
-  countersTableName: requireEnv('COUNTERS_TABLE_NAME'),
-  claimDays: Number(requireEnv('CLAIM_DAYS')),
+const dynamoDb = dynamoDbClient();
+const claimsTableName = requireEnv('CLAIMS_TABLE_NAME');
+const tableName = requireEnv('POSITIONS_TABLE_NAME');
+const claimDays = Number(requireEnv('CLAIM_DAYS'));
+const online = new OnlineTable(dynamoDb, tableName);
+const feed = new SalesFeed({
+  beats: new BeatsTable(online),
+  registry: new HeldRegistry(online, requireEnv('STATE_TABLE_NAME')),
+  s3: s3Client(),
+  heldBucket: requireEnv('HELD_BUCKET_NAME'),
 });
-const s3 = s3Client();
-const heldBucket = requireEnv('HELD_BUCKET_NAME');
+const counter = new Counter(
+  new LanesTable(dynamoDb, { tableName: claimsTableName, packDays: claimDays }),
+  new ClaimsTable(dynamoDb, claimsTableName, claimDays),
+  new PositionsTable(dynamoDb, {
+    tableName,
+    outboxTableName: requireEnv('OUTBOX_TABLE_NAME'),
+    policy: readStockPolicy(requireEnv('STOCK_POLICY')),
+    horizonDays: Number(requireEnv('HORIZON_DAYS')),
+  }),
+);
 
 /**
- * Counts the units of each sale, by SKU, location and ten minutes, exactly once: a transaction claims the sale for this
- * reader and adds to its counters, or does neither.
+ * Counts the units of each sale at its position, an SKU at a location, exactly once, and commits a trigger with the version
+ * that is a crossing.
  *
- * Repeated, under whatever position: the claim stands, nothing is counted. Bad data: a record that is no sale is held.
- * Failure: what could not be counted for conflicts or throttles is delivered again; any other error is thrown and the batch
- * comes again. Each shard adds to counters of its own (its lane), so shards never wait for each other.
+ * Repeated, cut differently, or under another sequence number: the sale is another pack's, nothing is counted. Reordered or
+ * late: it is counted at the time at which it was sold. Bad data: a record that is no sale is held, and stock is no
+ * fresher than it until it is redriven. Crash between any two calls: the pack was written down, and is counted to its end
+ * by the next batch of the shard. Throttled: what DynamoDB refuses is tried again, then the batch is.
  */
 export async function handler(event: KinesisStreamEvent): Promise<KinesisStreamBatchResponse> {
-  const batch = readBatch(event);
-  const { sales, unreadable } = salesIn(batch);
-  await holdRecords(s3, heldBucket, 'held', unreadable);
-
-  const portions = sales.flatMap(({ sale, record }) => portionsOf(sale).map((portion) => ({ ...portion, record })));
-  const lane = shardOf(event);
-  const uncounted = new Set(portions.map(({ claim }) => claim));
-  let counted = 0;
-  // One after the other: two transactions of one batch that meet in a counter would cancel each other.
-  for (const pack of packsOf(portions)) {
-    const { alreadyCounted, done } = await counters.count(pack, lane);
-    // What is throttled for long will not be helped by more calls: the rest comes again.
-    if (!done) break;
-    counted += pack.portions.length - alreadyCounted;
-    for (const { claim } of pack.portions) uncounted.delete(claim);
-  }
-
-  const again = portions.filter(({ claim }) => uncounted.has(claim));
+  const { sales, beats, unreadable } = salesIn(readBatch(event));
+  const known = await feed.read();
+  await feed.hold(unreadable, known);
+  const { counted, duplicates, versions, crossings } =
+    sales.length === 0
+      ? { counted: 0, duplicates: 0, versions: 0, crossings: 0 }
+      : await counter.count(laneOf(event), sales);
+  await feed.release(sales, known);
+  await feed.note(beats, known);
   countMetrics({
     Counted: counted,
-    Duplicates: portions.length - again.length - counted,
-    Delayed: again.length,
+    Duplicates: duplicates,
+    Versions: versions,
+    Crossings: crossings,
     Held: unreadable.length,
+    SalesAgeSeconds: await feed.ageSeconds(),
   });
-  return failFrom(
-    again.map(({ record }) => record),
-    batch,
-  );
+  return { batchItemFailures: [] };
+}
+
+/** The number of the shard: it stands in positions, where every byte counts. */
+function laneOf(event: KinesisStreamEvent): string {
+  return shardOf(event).replace(/^shardId-0*(?=\d)/, '');
 }

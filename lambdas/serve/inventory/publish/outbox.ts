@@ -1,0 +1,74 @@
+import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { inParallel } from '../../../base/runtime/in-parallel';
+import type { Item } from '../../badges/item-values';
+import type { StockTrigger } from '../stock-trigger';
+
+export const triggerSource = 'tillstream.inventory';
+export const triggerDetailType = 'Stock Trigger';
+
+export interface OutboxProps {
+  readonly dynamoDb: DynamoDBClient;
+  readonly tableName: string;
+  readonly eventBridge: EventBridgeClient;
+  readonly busName: string;
+}
+
+export interface Published {
+  published: number;
+  refused: number;
+}
+
+// PutEvents takes ten entries, 256 KB together; a trigger has less than three.
+const entriesPerCall = 10;
+const deletesAtOnce = 8;
+
+/** Triggers that were committed and are not yet known to be published. */
+export class Outbox {
+  constructor(private readonly props: OutboxProps) {}
+
+  /** What lies there, page by page, oldest or not. */
+  async *pages(): AsyncGenerator<StockTrigger[]> {
+    let ExclusiveStartKey: Item | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.props.dynamoDb.send(
+        new ScanCommand({
+          TableName: this.props.tableName,
+          ConsistentRead: true,
+          Limit: 500,
+          ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
+        }),
+      );
+      yield Items.map(({ trigger }) => JSON.parse(trigger!.S!) as StockTrigger);
+      ExclusiveStartKey = LastEvaluatedKey;
+    } while (ExclusiveStartKey !== undefined);
+  }
+
+  /** Publishes triggers and takes them out: first the one, then the other, so that none is lost. */
+  async publish(triggers: readonly StockTrigger[]): Promise<Published> {
+    const result: Published = { published: 0, refused: 0 };
+    for (let start = 0; start < triggers.length; start += entriesPerCall) {
+      const chunk = triggers.slice(start, start + entriesPerCall);
+      const { Entries = [] } = await this.props.eventBridge.send(
+        new PutEventsCommand({
+          Entries: chunk.map((trigger) => ({
+            EventBusName: this.props.busName,
+            Source: triggerSource,
+            DetailType: triggerDetailType,
+            Time: new Date(trigger.decidedAt),
+            Detail: JSON.stringify(trigger),
+          })),
+        }),
+      );
+      // One that was refused stays, and is tried again.
+      const taken = chunk.filter((_, index) => Entries[index]?.EventId !== undefined);
+      await inParallel(taken, deletesAtOnce, async ({ crossingId }) => {
+        const Key = { crossingId: { S: crossingId } };
+        await this.props.dynamoDb.send(new DeleteItemCommand({ TableName: this.props.tableName, Key }));
+      });
+      result.published += taken.length;
+      result.refused += chunk.length - taken.length;
+    }
+    return result;
+  }
+}
