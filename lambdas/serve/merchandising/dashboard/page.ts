@@ -47,6 +47,7 @@ const refreshMs = 15_000;
 /** Marks come every minute, and take some seconds. */
 const lateMs = 5 * 60_000;
 const silentMs = 15 * 60_000;
+const slowMs = 3_000;
 const quarterMs = 15 * 60_000;
 const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -78,8 +79,11 @@ async function ask(question: string, parameters: Parameters): Promise<Answer> {
 async function refresh(): Promise<void> {
   window.clearTimeout(timer);
   const round = ++asking;
+  // An answer that takes long is said to, over the figures that are there.
+  const slow = window.setTimeout(showAge, slowMs);
   try {
-    const completeness = (await (await fetch('completeness')).json()) as Completeness;
+    const waiting = { signal: AbortSignal.timeout(20_000) };
+    const completeness = (await (await fetch('completeness', waiting)).json()) as Completeness;
     if (!Array.isArray(completeness.sources)) throw new Error('the time series did not answer');
     const today = dayOf(Date.now());
     const newest = newestSale(completeness);
@@ -136,6 +140,7 @@ async function refresh(): Promise<void> {
     failure = error instanceof Error ? error.message : String(error);
     showFailure();
   } finally {
+    window.clearTimeout(slow);
     if (round === asking) timer = window.setTimeout(refresh, refreshMs);
   }
 }
@@ -233,6 +238,11 @@ function showFreshness(completeness: Completeness, isToday: boolean): void {
 
 /** The last figures stay, and say how old they are. */
 function showFailure(): void {
+  showAge();
+  notice(`The figures could not be read: ${failure}. Trying again.`);
+}
+
+function showAge(): void {
   const target = element('freshness');
   const age =
     lastAnswerAt === undefined
@@ -240,7 +250,6 @@ function showFailure(): void {
       : `these figures are of ${new Date(lastAnswerAt).toLocaleTimeString()}`;
   target.textContent = `Data is late: ${age}`;
   target.classList.add('late');
-  notice(`The figures could not be read: ${failure}. Trying again.`);
 }
 
 function notice(text: string | undefined): void {
