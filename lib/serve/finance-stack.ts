@@ -141,7 +141,10 @@ export class FinanceStack extends Stack {
       key,
       warehouse,
       roleNames,
-      before: [{ name: 'Load', runs: load }],
+      before: [
+        { name: 'Load', runs: load },
+        { name: 'Settle', runs: settlement.settle },
+      ],
       after: [schema],
     });
 

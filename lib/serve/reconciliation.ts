@@ -73,7 +73,7 @@ export class Reconciliation extends Construct {
     const { stateMachineArn } = new Workflow(this, 'Daily', {
       stage,
       key,
-      description: 'Closes the business day: load, reconcile, report',
+      description: 'Closes the business day: load, settle, reconcile, report',
       steps: [...before, { name: 'Reconcile', runs: reconcile }, { name: 'Report', runs: report }],
       atHour: closeAtHour,
       after,

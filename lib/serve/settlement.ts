@@ -34,6 +34,8 @@ const impact = 'the ledger lacks what a gateway settled, and cannot be reconcile
  */
 export class Settlement extends Construct {
   readonly bucket: Bucket;
+  /** Without an event it takes whatever file has no outcome yet. */
+  readonly settle: NodeFunction;
   readonly signals: readonly Signal[];
 
   constructor(scope: Construct, id: string, props: SettlementProps) {
@@ -63,6 +65,7 @@ export class Settlement extends Construct {
       .allow(['s3:PutObject'], [this.bucket.arnForObjects('loaded/*'), this.bucket.arnForObjects('held/*')])
       .holdsIn(staging, 'manifests/settlement', 'MANIFEST_BUCKET_NAME')
       .usesKeyThrough('s3', key, ['kms:Decrypt', 'kms:GenerateDataKey']);
+    this.settle = settle;
     actsOnWarehouse(settle, warehouse, roleName);
     this.#onDrop(settle, after);
     runEvery(this, 'Sweep', {

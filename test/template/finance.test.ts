@@ -196,13 +196,12 @@ describe('the daily workflow', () => {
         .join(''),
     );
 
-  test('loads, reconciles and reports, and whatever fails fails the execution', () => {
+  test('loads, takes settlements, reconciles and reports, and whatever fails fails the execution', () => {
     const { StartAt, States } = definition();
     const order: string[] = [];
     for (let name = StartAt; States[name].Type === 'Task'; name = States[name].Next) order.push(name);
 
-    expect(order[0]).toBe('Load');
-    expect(order.slice(-2)).toEqual(['Reconcile', 'Report']);
+    expect(order).toEqual(['Load', 'Settle', 'Reconcile', 'Report']);
     for (const name of order) {
       expect(States[name].Catch).toEqual([{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'Failed' }]);
       for (const retrier of States[name].Retry) expect(retrier.MaxAttempts).toBeLessThanOrEqual(6);
