@@ -2,6 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { heartbeatSlots } from '../../lambdas/base/domain/heartbeat-slots';
 import { BadgeClient } from '../../lambdas/serve/badges/client';
+import { decodeReceipt, type Receipt } from '../../lambdas/serve/badges/receipt/receipt';
+import type { ReceiptedAnswer } from '../../lambdas/serve/badges/receipt/receipts';
 import type { Container, Rig } from '../engine-rig';
 import { startRig } from '../engine-rig';
 
@@ -231,7 +233,12 @@ describe('the client', () => {
     const { evaluatedAt, ...direct } = await client().lookup({ skus: ['A', 'nobody'], fcs: ['FC2'] });
     const { body } = await ask(lookup(), ['A', 'nobody'], ['FC2']);
 
-    const ageless = (answers: readonly object[]) => answers.map((answer) => ({ ...answer, ageSeconds: 0 }));
+    // The two were asked at two moments, which their receipts name.
+    const ageless = (answers: readonly ReceiptedAnswer[]) =>
+      answers.map(({ receipt, ...answer }) => {
+        const { digest: _, evaluatedAt: __, ...used } = decodeReceipt(receipt) as Receipt;
+        return { ...answer, ageSeconds: 0, used };
+      });
     expect(evaluatedAt).toBe(new Date(time).toISOString());
     expect({ ...direct, answers: ageless(direct.answers) }).toEqual({
       policyVersion: body.policyVersion,
