@@ -132,7 +132,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     },
     {
       finding: wildcard(`${held}/aws/lambda/*`),
-      at: [...consumerRoles, 'Badges/Sweep/Role'],
+      at: [...consumerRoles, 'Badges/Sweep/Role', 'Inventory/Sweep/Role'],
       reason: 'Lambda names the objects in which it leaves batches that it gave up, all under this prefix',
     },
     { finding: wildcard(`${held}/held/*`), at: consumerRoles, reason: ownFolder },

@@ -99,6 +99,7 @@ export class InventoryStack extends Stack {
       .uses(claims, 'CLAIMS_TABLE_NAME', ['PartiQLInsert', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
       .environment('CLAIM_DAYS', String(readerClaimDays(stage)));
     for (const consumer of [count.consumer, apply.consumer]) consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
+    apply.consumer.readsGivenUp(held);
     for (const fn of [count.consumer, apply.consumer, sweep])
       fn.uses(this.positions, 'POSITIONS_TABLE_NAME', [
         ...['BatchGetItem', 'GetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem'],
@@ -162,7 +163,7 @@ export class InventoryStack extends Stack {
       timeout: Duration.minutes(5),
       memoryMebibytes: 512,
     })
-      .allow(['s3:ListBucket'], [held.bucketArn], { StringEquals: { 's3:prefix': 'aws/lambda/' } })
+      .readsGivenUp(held)
       .environment('HELD_BUCKET_NAME', held.bucketName)
       .environment('RETENTION_HOURS', String(stage.streams.retentionHours));
     everyMinute(this, 'SweepSchedule', {
