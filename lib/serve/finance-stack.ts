@@ -26,7 +26,7 @@ export interface FinanceStackProps extends StackProps {
 }
 
 /** The newest version in lambdas/serve/finance/create-schema/migrations.ts: a deploy that changes it runs the step. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 const databaseName = 'tillstream';
 const adminUsername = 'ledger_admin';
 const impact = 'the ledger lacks sales that the lake has';

@@ -263,6 +263,30 @@ test('other objects of the lake are left alone', async () => {
   expect(await finance.loader().invoke({})).toEqual({ filesLoaded: 2, loads: 1 });
 });
 
+test('a day is totalled by place, channel, currency, tender type and gateway, and a sale that comes late is in its day', async () => {
+  const day = '2026-11-21';
+  await sell(
+    aSale({ transactionId: 'one', businessDate: day }),
+    aSale({ transactionId: 'back', businessDate: day, type: 'return' }),
+  );
+  await finance.loader().invoke({});
+  await sell(
+    aSale({ transactionId: 'late', businessDate: day }),
+    aSale({ transactionId: 'next', businessDate: '2026-11-22' }),
+  );
+  await finance.loader().invoke({});
+
+  const sales = await finance.sql(`SELECT * FROM finance.daily_sales WHERE business_date = '${day}'`);
+  const tenders = await finance.sql(`SELECT * FROM finance.daily_tenders WHERE business_date = '${day}'`);
+  const headers = await finance.sql('SELECT transaction_id FROM finance.sales ORDER BY transaction_id');
+
+  expect(sales).toMatchObject([
+    { region: 'eu-west', location: 'store-042', currency: 'EUR', sales: '2', returns: '1', units: '2', net: '510' },
+  ]);
+  expect(tenders).toMatchObject([{ tender_type: 'card', currency: 'EUR', tenders: '3', amount: '510' }]);
+  expect(headers.map(({ transaction_id }) => transaction_id)).toEqual(['back', 'late', 'next', 'one']);
+});
+
 test('the deploy step bears a repeat, and the loader keeps to its tables', async () => {
   await sell(...numbered('a'));
   await finance.loader().invoke({});

@@ -1,6 +1,7 @@
 import { rowTables } from '../../../base/domain/sale-rows';
 import { createLedgerTable, withLayout } from '../ledger';
 import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
+import dailySql from './daily.sql';
 import ledgerSql from './ledger.sql';
 import reconciliationSql from './reconciliation.sql';
 import schemaSql from './schema.sql';
@@ -16,6 +17,7 @@ export const migrations: readonly Migration[] = [
   { version: 1, statements: [...rowTables.map(createLedgerTable), ...statementsOf(ledgerSql).map(withLayout)] },
   { version: 2, statements: statementsOf(settlementSql).map(withLayout) },
   { version: 3, statements: statementsOf(reconciliationSql).map(withLayout) },
+  { version: 4, statements: statementsOf(dailySql) },
 ];
 
 /** Bears being run again. */
