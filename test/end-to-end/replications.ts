@@ -6,6 +6,8 @@ import { epochsTable } from '../../lambdas/cdc/control-replication/epochs-table'
 import { type Controlled, ReplicationControl } from '../../lambdas/cdc/control-replication/replication-control';
 import type { Run } from '../../local/run';
 
+const idleWithinMs = 3_000;
+
 /** The replications of a run, moved as a deployment moves them. */
 export class RunningReplications {
   readonly #replications: ReturnType<typeof dmsReplications>;
@@ -46,7 +48,9 @@ export class RunningReplications {
       // More than the clocks of DMS and of the stream may differ by.
       if ('watch' in event) await delay(2_100);
       await this.run.account.engines.dms.settle();
-      while (!this.run.mappings.every(({ mapping }) => mapping.idle())) await delay(10);
+      // While changes go on there may be no idle moment.
+      for (const end = Date.now() + idleWithinMs; Date.now() < end; await delay(10))
+        if (this.run.mappings.every(({ mapping }) => mapping.idle())) break;
     }
   }
 
