@@ -186,7 +186,9 @@ export class InventoryStack extends Stack {
     })
       .uses(outbox, 'OUTBOX_TABLE_NAME', ['Scan', 'DeleteItem'])
       .allow(['events:PutEvents'], [this.triggers.eventBusArn], {
-        StringEquals: { 'events:source': 'tillstream.inventory' },
+        // One call has an entry, and so a source, per trigger; with none at all, ForAllValues would hold.
+        'ForAllValues:StringEquals': { 'events:source': 'tillstream.inventory' },
+        Null: { 'events:source': 'false' },
       })
       .environment('EVENT_BUS_NAME', this.triggers.eventBusName);
     everyMinute(this, 'PublishSchedule', {

@@ -45,7 +45,8 @@ test('a run that is killed in the middle of changes goes on from there, with eve
   killed.signal('SIGKILL');
   expect(await killed.ended).toBe('SIGKILL');
   await before.traffic.stop().catch(() => {});
-  expect(killed.processes()).toEqual([]);
+  // Nobody is left to end the database but the shell that watches over it.
+  while (killed.processes().length > 0) await delay(20);
   const kept = start('--keep');
   // The file with the endpoints is the killed run's until then.
   await kept.says('waiting for your calls');

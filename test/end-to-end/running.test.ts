@@ -46,6 +46,7 @@ describe('a run', () => {
       snapshotsDir: expect.stringContaining(program.state),
       snapshotFunction: expect.stringMatching(/^Tillstream-local-Lake-/),
       reportsDir: expect.stringContaining(program.state),
+      settlementBucket: expect.stringMatching(/^tillstream-local-finance-settlement/),
       dailyCloseArn: expect.stringMatching(/^arn:aws:states:eu-west-1:\d{12}:stateMachine:/),
       oltp: {
         inventory: expect.stringMatching(/^postgres:\/\/.+\/inventory$/),
