@@ -59,11 +59,6 @@ export function plantedControls(cardNumber: string): string[] {
   ];
 }
 
-const shortestNumber = 12;
-const digitsAndSeparators = charactersOf(/[0-9 .-]/);
-const hexadecimal = charactersOf(/[0-9A-Fa-f]/);
-const base64 = charactersOf(/[A-Za-z0-9+/_-]/);
-
 const prefixDigits = 6;
 const prefixes = 10 ** prefixDigits;
 
@@ -84,15 +79,14 @@ class CardNumberSearch {
   formsIn(text: string): Finding['form'][] {
     const found: Finding['form'][] = [];
     if (this.#holdsDigits(text)) found.push('digits');
-    if (this.#holdsEncoded(text, hexadecimal, 'hex', 2)) found.push('hex');
-    if (this.#holdsEncoded(text, base64, 'base64', 4)) found.push('base64');
+    if (this.#holdsEncoded(text, /[0-9A-Fa-f]{24}/g, /[0-9A-Fa-f]{1,4096}/y, 'hex', 2)) found.push('hex');
+    if (this.#holdsEncoded(text, /[A-Za-z0-9+/_-]{16}/g, /[A-Za-z0-9+/_-]{1,4096}/y, 'base64', 4)) found.push('base64');
     return found;
   }
 
   #holdsDigits(text: string): boolean {
-    for (const run of runsIn(text, digitsAndSeparators, shortestNumber))
-      for (const stretch of run.split(/[ .-][ .-]/))
-        if (stretch.length >= shortestNumber && this.#holdsNumber(stretch.replace(/[ .-]/g, ''))) return true;
+    for (const run of runsIn(text, /[0-9](?:[ .-]?[0-9]){11}/g, /(?:[ .-]?[0-9]){1,4096}/y))
+      if (this.#holdsNumber(run.replace(/[ .-]/g, ''))) return true;
     return false;
   }
 
@@ -108,9 +102,8 @@ class CardNumberSearch {
   }
 
   /** A run may begin anywhere in what was encoded, hence each of the places that its first character can have. */
-  #holdsEncoded(text: string, members: Uint8Array, form: 'hex' | 'base64', places: number): boolean {
-    const shortest = shortestNumber * (form === 'hex' ? 2 : 4 / 3);
-    for (const run of runsIn(text, members, shortest))
+  #holdsEncoded(text: string, begin: RegExp, more: RegExp, form: 'hex' | 'base64', places: number): boolean {
+    for (const run of runsIn(text, begin, more))
       for (let place = 0; place < places; place++)
         if (this.#holdsDigits(Buffer.from(run.slice(place), form).toString('latin1'))) return true;
     return false;
@@ -118,19 +111,15 @@ class CardNumberSearch {
 }
 
 /**
- * The longest stretches of at least `shortest` characters that are all members. Not a regular expression: its stack ends
- * after some millions of repetitions, and a file may hold more.
+ * Stretches that begin with one pattern (global) and go on with another (sticky), each as long as it can be. One pattern
+ * for all of a stretch would need a stack as long as the stretch, which ends after some millions of characters.
  */
-function* runsIn(text: string, members: Uint8Array, shortest: number): Iterable<string> {
-  let start = 0;
-  for (let end = 0; end <= text.length; end++) {
-    // The character at the very end and those above the table are NaN and undefined: no members.
-    if (members[text.charCodeAt(end)] === 1) continue;
-    if (end - start >= shortest) yield text.slice(start, end);
-    start = end + 1;
+function* runsIn(text: string, begin: RegExp, more: RegExp): Iterable<string> {
+  for (let found = begin.exec(text); found !== null; found = begin.exec(text)) {
+    more.lastIndex = begin.lastIndex;
+    let end = begin.lastIndex;
+    while (more.test(text)) end = more.lastIndex;
+    yield text.slice(found.index, end);
+    begin.lastIndex = end;
   }
-}
-
-function charactersOf(pattern: RegExp): Uint8Array {
-  return Uint8Array.from({ length: 128 }, (_, code) => Number(pattern.test(String.fromCharCode(code))));
 }
