@@ -4,11 +4,11 @@ import type { Construct } from 'constructs';
 import { EncryptionKey } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
 import { heldBucket } from '../base/private-bucket';
+import { everyMinute } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { stream } from '../base/stream';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import { table } from '../base/table';
-import { everyMinute } from '../cdc/minutely';
 import { claimDays, type Stage } from '../stages';
 
 export interface RefineStackProps extends StackProps {

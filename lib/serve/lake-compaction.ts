@@ -3,10 +3,10 @@ import { Construct } from 'constructs';
 import { compactedName, lakeViews, partitionColumn } from '../../lambdas/base/domain/sale-rows';
 import { NodeFunction } from '../base/node-function';
 import type { QueryWorkgroup } from '../base/query-workgroup';
+import { everyDay } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
-import { everyDay } from './every-day';
 import { dateProjection, type LakePlace } from './lake-table';
 import { namedTable } from './named-table';
 

@@ -11,10 +11,10 @@ import {
 import { NodeFunction } from '../base/node-function';
 import { privateBucket } from '../base/private-bucket';
 import type { QueryWorkgroup } from '../base/query-workgroup';
+import { everyDay } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
-import { everyDay } from './every-day';
 import type { LakePlace } from './lake-table';
 import { askedByName, namedTable } from './named-table';
 
