@@ -54,7 +54,9 @@ writeFileSync(
   existsSync(ownBinTable) ? readFileSync(ownBinTable) : binTable(),
 );
 
-writeFileSync('build/lambdas/serve/merchandising/query/dashboard.html', await dashboard());
+const page = await dashboard();
+for (const query of functions.filter((file) => /^lambdas\/serve\/merchandising\/\w+\/query\/handler\.ts$/.test(file)))
+  writeFileSync(`build/${dirname(query)}/dashboard.html`, page);
 
 /** The page as one file, behind a line that says what it may run: its own script and style, and calls of where it is from. */
 async function dashboard() {

@@ -6,8 +6,8 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { KinesisStreamRecord } from 'aws-lambda';
 import { type Sale, saleKey } from '../lambdas/base/domain/sale';
-import { influxDbReader } from '../lambdas/serve/merchandising/influxdb-reader';
-import { administrationOf } from '../lambdas/serve/merchandising/mint-tokens/influxdb-administration';
+import { administrationOf } from '../lambdas/serve/merchandising/influxdb/mint-tokens/administration';
+import { influxDbReader } from '../lambdas/serve/merchandising/influxdb/reader';
 import { SalesClient } from '../lambdas/serve/merchandising/query/answer';
 import { readQuestion, type SalesQuestion } from '../lambdas/serve/merchandising/query/request';
 import { asSale, demoEvents, nthEvent } from './base/demo-sales';
@@ -112,7 +112,9 @@ async function write(sales: readonly Sale[], { url }: TimeSeriesAddress, tokenSe
   const realFetch = globalThis.fetch;
   // Stands in for the network's names and for TLS.
   globalThis.fetch = (address, options) => realFetch(String(address).replace(`https://${endpoint}:8086`, url), options);
-  const { handler } = createRequire(resolve('package.json'))('./build/lambdas/serve/merchandising/write/index.js');
+  const { handler } = createRequire(resolve('package.json'))(
+    './build/lambdas/serve/merchandising/influxdb/write/index.js',
+  );
   const records = sales.map(recordOf);
   const { write: print } = process.stdout;
   const started = performance.now();

@@ -30,7 +30,7 @@ export class MerchandisingApi extends Construct {
     super(scope, id);
     this.query = new NodeFunction(this, 'Query', {
       stage,
-      directory: 'serve/merchandising/query',
+      directory: 'serve/merchandising/influxdb/query',
       description: 'Answers what merchants ask of the time series, and shows it',
       key,
       // What API Gateway waits for.

@@ -95,7 +95,7 @@ export class MerchandisingStack extends Stack {
 
     const mintTokens = new NodeFunction(this, 'MintTokens', {
       stage,
-      directory: 'serve/merchandising/mint-tokens',
+      directory: 'serve/merchandising/influxdb/mint-tokens',
       description: 'Creates the time series databases and their tokens at deploy',
       key,
       timeout: Duration.minutes(5),
@@ -122,7 +122,7 @@ export class MerchandisingStack extends Stack {
     const held = heldBucket(this, 'Held', { stage, key });
     const writer = new StreamConsumer(this, 'Writer', {
       stage,
-      directory: 'serve/merchandising/write',
+      directory: 'serve/merchandising/influxdb/write',
       description: 'Writes sales into the time series of merchandising',
       key,
       timeout: Duration.minutes(2),

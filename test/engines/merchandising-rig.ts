@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Sale } from '../../lambdas/base/domain/sale';
-import { administrationOf } from '../../lambdas/serve/merchandising/mint-tokens/influxdb-administration';
+import { administrationOf } from '../../lambdas/serve/merchandising/influxdb/mint-tokens/administration';
 import { type InfluxDb, openInfluxDb } from '../../local/engines/influxdb';
 import { type Container, type Rig, startRig } from '../engine-rig';
 
@@ -70,7 +70,8 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
     WRITE_TOKEN_SECRET_ARN: await secretOf('write'),
     READ_TOKEN_SECRET_ARN: await secretOf('read'),
   };
-  const open = (directory: string) => rig.container(`../lambdas/serve/merchandising/${directory}/handler`, environment);
+  const open = (directory: string) =>
+    rig.container(`../lambdas/serve/merchandising/influxdb/${directory}/handler`, environment);
   const query = open('query');
   return {
     rig,

@@ -100,7 +100,7 @@ function die(): Promise<never> {
 
 /** A container that a crash on the network ends as well; a function that answers nothing has done its whole batch. */
 function open(directory: string, environment: Readonly<Record<string, string>>): Container {
-  const container = rig.container(`../lambdas/serve/merchandising/${directory}/handler`, {
+  const container = rig.container(`../lambdas/serve/merchandising/influxdb/${directory}/handler`, {
     INFLUXDB_ENDPOINT: endpoint,
     SALES_DATABASE: databases[0],
     ITEMS_DATABASE: databases[1],

@@ -12,16 +12,6 @@ export interface Point {
   readonly timeNs: bigint;
 }
 
-/** Items have a database of their own, since they are kept for a shorter time. */
-export interface Databases {
-  readonly sales: string;
-  readonly items: string;
-}
-
-export function databaseOf({ measurement }: Pick<Point, 'measurement'>, { sales, items }: Databases): string {
-  return measurement === 'items' ? items : sales;
-}
-
 // A line without a category still needs the tag: InfluxDB knows no empty tags.
 const noCategory = 'uncategorized';
 const minuteNs = 60_000_000_000n;
@@ -132,15 +122,6 @@ export class SeriesMinutes {
   }
 }
 
-/** InfluxDB's line protocol; the tags of `pointsOf` are in alphabetical order already, as the database likes best. */
-export function lineProtocol({ measurement, tags, fields, timeNs }: Point): string {
-  const tagSet = Object.entries(tags).map(([name, value]) => `,${name}=${escapeTag(value)}`);
-  const fieldSet = Object.entries(fields).map(([name, value]) =>
-    typeof value === 'number' ? `${name}=${value}i` : `${name}="${value.replace(/["\\]/g, '\\$&')}"`,
-  );
-  return `${measurement}${tagSet.join('')} ${fieldSet.join(',')} ${timeNs}`;
-}
-
 function timeOf(key: string, tags: Readonly<Record<string, string>>, occurredAtMs: number): bigint {
   const identity = JSON.stringify([key, ...Object.values(tags)]);
   const hash = createHash('sha256').update(identity).digest().readBigUInt64BE();
@@ -153,15 +134,11 @@ function minuteOf(timeNs: bigint): bigint {
 }
 
 /**
- * A text as it can stand in a tag; whoever asks for it must ask for this. A backslash before a separator escapes it, so
- * one at the end would swallow what follows: it becomes a slash.
+ * A text as it can stand in a tag, whatever the database; whoever asks for it must ask for this. In InfluxDB a backslash
+ * before a separator escapes it, so one at the end would swallow what follows: it becomes a slash.
  */
 export function tagValue(value: string): string {
   return value.replace(/\\/g, '/').replace(/\p{Cc}/gu, ' ');
-}
-
-function escapeTag(value: string): string {
-  return tagValue(value).replace(/[, =]/g, '\\$&');
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {

@@ -4,7 +4,8 @@ import { type Column, lineRowsOf, saleLines, saleTenders, tenderRowsOf } from '.
 import type { StreamRecord } from '../../../lambdas/base/runtime/stream-batch';
 import { digestOf } from '../../../lambdas/refine/dedup/digest';
 import { countsOf, packedSale } from '../../../lambdas/serve/inventory/count/pack';
-import { lineProtocol, pointsOf } from '../../../lambdas/serve/merchandising/points';
+import { lineProtocol } from '../../../lambdas/serve/merchandising/influxdb/line-protocol';
+import { pointsOf } from '../../../lambdas/serve/merchandising/points';
 import { aSale } from '../../engine-rig/sales';
 
 // A record that a reader chokes on would stand in its shard until the stream forgets it: it must be held instead.

@@ -1,4 +1,4 @@
-import { influxQl } from '../../../lambdas/serve/merchandising/influxql';
+import { influxQl } from '../../../lambdas/serve/merchandising/influxdb/influxql';
 
 const between = { from: 1_000 * 60_000, to: 2_000 * 60_000 };
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Sale, SaleLine } from '../../../lambdas/base/domain/sale';
-import { lineProtocol, type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/points';
+import { lineProtocol } from '../../../lambdas/serve/merchandising/influxdb/line-protocol';
+import { type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/points';
 import { parseKey, parseLines } from '../../../local/engines/influxdb-line';
 import { aSale, someSales } from '../../engine-rig/sales';
 import { arbitrarySale } from '../lake/arbitrary-sale';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { influxDbWriter } from '../../../lambdas/serve/merchandising/influxdb-writer';
+import { influxDbWriter } from '../../../lambdas/serve/merchandising/influxdb/writer';
 import type { Point } from '../../../lambdas/serve/merchandising/points';
 
 interface Received {

@@ -1,6 +1,7 @@
-import { type InfluxDbConnection, influxDbPost } from './influxdb-connection';
-import { type Databases, databaseOf, lineProtocol, type Point } from './points';
-import type { TimeSeriesWriter } from './time-series';
+import type { Point } from '../points';
+import type { TimeSeriesWriter } from '../time-series';
+import { type InfluxDbConnection, influxDbPost } from './connection';
+import { type Databases, databaseOf, lineProtocol } from './line-protocol';
 
 export interface InfluxDbWriterOptions extends InfluxDbConnection {
   readonly databases: Databases;

@@ -2,39 +2,46 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { countMetrics, log } from '../../../base/runtime/log';
-import { openReader } from '../reader';
+import type { TimeSeriesReader } from '../time-series';
 import { SalesClient } from './answer';
 import { readQuestion } from './request';
 
-const sales = new SalesClient(openReader());
 const retryAfterSeconds = 1;
 
 /**
- * Answers what merchants ask: `GET /v1/merchandising/totals`, `/groups`, `/series` and `/completeness`; and
- * `/dashboard`, the page that shows it.
+ * The handler that answers what merchants ask: `GET /v1/merchandising/totals`, `/groups`, `/series` and `/completeness`;
+ * and `/dashboard`, the page that shows it.
  *
- * On repeat: reads, under a token that can do nothing else, and changes nothing. On bad data: 400, and the answer says
- * what was got and what is allowed. On failure: 503 with Retry-After; nothing is ever answered from a part of the data.
- * Every answer says up to which minute it is complete: late sales appear in their minute, in the next answer.
+ * On repeat: reads, with rights to nothing else, and changes nothing. On bad data: 400, and the answer says what was got
+ * and what is allowed. On failure: 503 with Retry-After; nothing is ever answered from a part of the data. Every answer
+ * says up to which minute it is complete: late sales appear in their minute, in the next answer.
  */
-export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-  const question = event.resource.split('/').pop()!;
-  if (question === 'dashboard') return page();
-  const started = performance.now();
-  try {
-    const { statusCode, body } = await answer(question, event.multiValueQueryStringParameters);
-    count(statusCode === 200 ? { Answers: 1, AnswerMs: Math.round(performance.now() - started) } : { Refused: 1 });
-    return json(statusCode, body);
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
-    log.error('question failed', { error: name, detail: message.slice(0, 500) });
-    count({ Unavailable: 1 });
-    const again = { code: 'unavailable', message: 'the time series did not answer: ask again' };
-    return json(503, again, { 'Retry-After': String(retryAfterSeconds) });
-  }
+export function queryApi(reader: TimeSeriesReader): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
+  const sales = new SalesClient(reader);
+
+  return async (event) => {
+    const question = event.resource.split('/').pop()!;
+    if (question === 'dashboard') return page();
+    const started = performance.now();
+    try {
+      const { statusCode, body } = await answer(sales, question, event.multiValueQueryStringParameters);
+      count(statusCode === 200 ? { Answers: 1, AnswerMs: Math.round(performance.now() - started) } : { Refused: 1 });
+      return json(statusCode, body);
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      log.error('question failed', { error: name, detail: message.slice(0, 500) });
+      count({ Unavailable: 1 });
+      const again = { code: 'unavailable', message: 'the time series did not answer: ask again' };
+      return json(503, again, { 'Retry-After': String(retryAfterSeconds) });
+    }
+  };
 }
 
-async function answer(question: string, query: APIGatewayProxyEvent['multiValueQueryStringParameters']) {
+async function answer(
+  sales: SalesClient,
+  question: string,
+  query: APIGatewayProxyEvent['multiValueQueryStringParameters'],
+) {
   if (question === 'completeness') return { statusCode: 200, body: await sales.completeness() };
   if (question !== 'totals' && question !== 'groups' && question !== 'series')
     return { statusCode: 404, body: { code: 'unknown', message: `there is no '${question}'` } };

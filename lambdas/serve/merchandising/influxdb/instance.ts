@@ -1,7 +1,7 @@
-import { secretsManagerClient } from '../../base/runtime/clients';
-import { requireEnv } from '../../base/runtime/env';
-import type { InfluxDbConnection } from './influxdb-connection';
-import type { Databases } from './points';
+import { secretsManagerClient } from '../../../base/runtime/clients';
+import { requireEnv } from '../../../base/runtime/env';
+import type { InfluxDbConnection } from './connection';
+import type { Databases } from './line-protocol';
 
 /** Where this stage's time series are, by the variables that every function of the room has. */
 export function instance(): Omit<InfluxDbConnection, 'tokenSecretArn'> & { readonly databases: Databases } {

@@ -1,5 +1,5 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { readSecret } from '../../base/runtime/secret';
+import { readSecret } from '../../../base/runtime/secret';
 
 export interface InfluxDbConnection {
   /** `https://<endpoint>:8086`. */

@@ -1,9 +1,9 @@
 import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { secretsManagerClient } from '../../../base/runtime/clients';
-import { deployStep } from '../../../base/runtime/deploy-step';
-import { requireEnv } from '../../../base/runtime/env';
-import { readSecret } from '../../../base/runtime/secret';
-import { administrationOf } from './influxdb-administration';
+import { secretsManagerClient } from '../../../../base/runtime/clients';
+import { deployStep } from '../../../../base/runtime/deploy-step';
+import { requireEnv } from '../../../../base/runtime/env';
+import { readSecret } from '../../../../base/runtime/secret';
+import { administrationOf } from './administration';
 
 const secrets = secretsManagerClient();
 const tokenSecretArns = { write: requireEnv('WRITE_TOKEN_SECRET_ARN'), read: requireEnv('READ_TOKEN_SECRET_ARN') };
