@@ -52,11 +52,14 @@ const tables: Readonly<Record<string, readonly (readonly [string, 'S' | 'N'])[]>
   ],
 };
 
-/** Tables and bucket, empty. */
-export async function prepareInventory({ engines }: Rig): Promise<void> {
+/** Tables and bucket, empty; those that are named have a stream. */
+export async function prepareInventory({ engines }: Rig, streamed: readonly string[] = []): Promise<void> {
   for (const [TableName, keys] of Object.entries(tables))
     await engines.dynamodb.call('CreateTable', {
       TableName,
+      ...(streamed.includes(TableName) && {
+        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
+      }),
       BillingMode: 'PAY_PER_REQUEST',
       AttributeDefinitions: keys.map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
       KeySchema: keys.map(([AttributeName], index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
