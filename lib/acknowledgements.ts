@@ -156,7 +156,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     {
       finding: 'AwsSolutions::AwsSolutions-SF2',
       at: ['Finance/Reconciliation/Daily'],
-      reason: 'four steps, one after the other, whose times are in the history: there is nothing to trace',
+      reason: 'five steps, one after the other, whose times are in the history: there is nothing to trace',
     },
     ...['', 'errors/'].map(
       (folder): Acknowledgement => ({
@@ -244,7 +244,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       finding: wildcard('*'),
       at: [
         ...['Finance/Load/Role', 'Finance/Settlement/Settle/Role', 'Finance/CreateSchema/Role'],
-        ...['Reconcile', 'Report', 'Resolve'].map((name) => `Finance/Reconciliation/${name}/Role`),
+        ...['Close', 'Reconcile', 'Report', 'Resolve'].map((name) => `Finance/Reconciliation/${name}/Role`),
       ],
       reason:
         'statements of the Redshift Data API are no resources, and one is asked after by an id that only its sender knows: listing is not allowed',

@@ -26,7 +26,7 @@ export interface FinanceStackProps extends StackProps {
 }
 
 /** The newest version in lambdas/serve/finance/create-schema/migrations.ts: a deploy that changes it runs the step. */
-const schemaVersion = 4;
+const schemaVersion = 5;
 const databaseName = 'tillstream';
 const adminUsername = 'ledger_admin';
 const impact = 'the ledger lacks sales that the lake has';
@@ -83,6 +83,7 @@ export class FinanceStack extends Stack {
     const roleNames = {
       load: `${name}-ledger-loader`,
       settlement: `${name}-settlement-loader`,
+      close: `${name}-day-closer`,
       reconcile: `${name}-reconciler`,
       resolve: `${name}-break-resolver`,
       report: `${name}-reconciliation-reporter`,

@@ -14,8 +14,8 @@ export interface ReconciliationProps {
   readonly stage: Stage;
   readonly key: Key;
   readonly warehouse: Warehouse;
-  readonly roleNames: Readonly<Record<'reconcile' | 'resolve' | 'report', string>>;
-  /** What a day needs before it can be reconciled, in order: the first steps of the workflow. */
+  readonly roleNames: Readonly<Record<'close' | 'reconcile' | 'resolve' | 'report', string>>;
+  /** What a day needs before it can be closed, in order: the first steps of the workflow. */
   readonly before: readonly Step[];
   readonly after: readonly IDependable[];
 }
@@ -23,8 +23,8 @@ export interface ReconciliationProps {
 const impact = 'finance does not know whether the ledger agrees with the gateways';
 
 /**
- * Every day, and for any day on demand: what must be done before, the reconciliation of the ledger with the gateways'
- * settlements, and its report. A break is resolved by a function of its own, which people call.
+ * Every day, and for any day on demand: what must be done before, the day's close, the reconciliation of the ledger with
+ * the gateways' settlements, and its report. A break is resolved by a function of its own, which people call.
  */
 export class Reconciliation extends Construct {
   readonly signals: readonly Signal[];
@@ -34,6 +34,16 @@ export class Reconciliation extends Construct {
     const { stage, key, warehouse, roleNames, before, after } = props;
     const { openDays, gatewayTerms, closeAtHour } = stage.finance;
     const reports = privateBucket(this, 'Reports', { stage, key });
+
+    const close = new NodeFunction(this, 'Close', {
+      stage,
+      directory: 'serve/finance/close',
+      description: 'Writes down the figures of business days, and restates those that have moved',
+      key,
+      timeout: Duration.minutes(15),
+      memoryMebibytes: 256,
+    }).environment('OPEN_DAYS', String(openDays));
+    actsOnWarehouse(close, warehouse, roleNames.close);
 
     const reconcile = new NodeFunction(this, 'Reconcile', {
       stage,
@@ -73,8 +83,13 @@ export class Reconciliation extends Construct {
     const { stateMachineArn } = new Workflow(this, 'Daily', {
       stage,
       key,
-      description: 'Closes the business day: load, settle, reconcile, report',
-      steps: [...before, { name: 'Reconcile', runs: reconcile }, { name: 'Report', runs: report }],
+      description: 'Closes the business day: load, settle, close, reconcile, report',
+      steps: [
+        ...before,
+        { name: 'CloseDay', runs: close },
+        { name: 'Reconcile', runs: reconcile },
+        { name: 'Report', runs: report },
+      ],
       atHour: closeAtHour,
       after,
     });

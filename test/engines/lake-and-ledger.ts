@@ -54,6 +54,7 @@ const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
 const roleNames: Readonly<Record<Part, string>> = {
   load: 'tillstream-local-ledger-loader',
   settlement: 'tillstream-local-settlement-loader',
+  close: 'tillstream-local-day-closer',
   reconcile: 'tillstream-local-reconciler',
   resolve: 'tillstream-local-break-resolver',
   report: 'tillstream-local-reconciliation-reporter',

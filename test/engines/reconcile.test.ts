@@ -361,7 +361,7 @@ describe('the report', () => {
 
     expect(outcome).toEqual({
       page: 'reconciliation/2026-10-01_2026-10-31/report.html',
-      csv: 'reconciliation/2026-10-01_2026-10-31/breaks.csv',
+      csv: ['breaks', 'days', 'late-sales'].map((name) => `reconciliation/2026-10-01_2026-10-31/${name}.csv`),
     });
     expect(again).toEqual(outcome);
     const page = await read(outcome.page);
@@ -369,7 +369,7 @@ describe('the report', () => {
     for (const name of breakClasses) expect(page).toContain(`<p id="${name}">`);
     expect(page).not.toMatch(/<script|https?:\/\/|tok_/);
     const [{ breaks }] = await rowsOf('SELECT COUNT(*)::int AS breaks FROM finance.reconciliation_breaks');
-    expect((await read(outcome.csv)).trimEnd().split('\r\n')).toHaveLength(breaks + 1);
+    expect((await read(outcome.csv[0])).trimEnd().split('\r\n')).toHaveLength(breaks + 1);
   });
 
   test('says what a person found out, and what comes from outside cannot become a part of the page or a formula', async () => {
@@ -388,7 +388,7 @@ describe('the report', () => {
     expect(html).not.toMatch(/<img|<i>|<b>|<ada/);
     expect(html).toContain('&#60;img src=x&#62;');
     expect(html).toContain('Resolved by Ada');
-    expect(await read(csv)).toContain('"\'=HYPERLINK(""x"")<img src=x>"');
+    expect(await read(csv[0])).toContain('"\'=HYPERLINK(""x"")<img src=x>"');
   });
 
   test('of days on which nothing happened says so', async () => {

@@ -56,6 +56,7 @@ describe('data', () => {
         'Finance/LoadLogsFED4C05A',
         'Finance/Manifests6831C0C3',
         'Finance/Namespace',
+        'Finance/ReconciliationCloseLogs4CDC7BD1',
         'Finance/ReconciliationReconcileLogsD78DBF81',
         'Finance/ReconciliationReportLogsCBE56EFF',
         'Finance/ReconciliationReportsB3F26D55',

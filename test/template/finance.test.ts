@@ -42,12 +42,12 @@ test('it holds what it is made of, and nothing else', () => {
   expect(counts).toEqual({
     'AWS::EC2::SecurityGroup': 1,
     'AWS::Events::Rule': 1,
-    'AWS::IAM::Policy': 11,
-    'AWS::IAM::Role': 11,
+    'AWS::IAM::Policy': 12,
+    'AWS::IAM::Role': 12,
     'AWS::KMS::Key': 1,
-    'AWS::Lambda::Function': 6,
+    'AWS::Lambda::Function': 7,
     'AWS::Lambda::Permission': 1,
-    'AWS::Logs::LogGroup': 6,
+    'AWS::Logs::LogGroup': 7,
     'AWS::RedshiftServerless::Namespace': 1,
     'AWS::RedshiftServerless::Workgroup': 1,
     'AWS::S3::Bucket': 3,
@@ -196,12 +196,12 @@ describe('the daily workflow', () => {
         .join(''),
     );
 
-  test('loads, takes settlements, reconciles and reports, and whatever fails fails the execution', () => {
+  test('loads, takes settlements, closes the day, reconciles and reports, and whatever fails fails the execution', () => {
     const { StartAt, States } = definition();
     const order: string[] = [];
     for (let name = StartAt; States[name].Type === 'Task'; name = States[name].Next) order.push(name);
 
-    expect(order).toEqual(['Load', 'Settle', 'Reconcile', 'Report']);
+    expect(order).toEqual(['Load', 'Settle', 'CloseDay', 'Reconcile', 'Report']);
     for (const name of order) {
       expect(States[name].Catch).toEqual([{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'Failed' }]);
       for (const retrier of States[name].Retry) expect(retrier.MaxAttempts).toBeLessThanOrEqual(6);

@@ -10,6 +10,8 @@ export const layoutOf: Readonly<Record<string, string>> = {
   sale_lines: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
   sale_tenders: 'DISTSTYLE KEY DISTKEY (transaction_id) COMPOUND SORTKEY (business_date, source, transaction_id)',
   loaded_files: 'DISTSTYLE ALL SORTKEY (accepted_date)',
+  day_reports: 'DISTSTYLE ALL SORTKEY (business_date)',
+  day_report_totals: 'DISTSTYLE ALL SORTKEY (business_date)',
   schema_versions: 'DISTSTYLE ALL',
   settlement_files: 'DISTSTYLE ALL SORTKEY (last_settled_date)',
   settlement_batches: 'DISTSTYLE ALL SORTKEY (gateway)',
@@ -27,8 +29,9 @@ const unused = new Set(['note']);
 /** Columns that are dates in the ledger and text in the files. */
 const dates = new Set(['business_date']);
 
-/** When this column was written, the sale was new to the ledger: later than its day's report, it was late. */
+/** What a row has beside what the sale said: when it was new to the ledger, and by which load. */
 const loadedAt = 'loaded_at';
+const loadNumber = 'load_number';
 
 /** The statement that makes a table of the ledger, with Redshift's attributes beside it. */
 export function createLedgerTable({ name, key, columns }: RowTable): string {
@@ -51,6 +54,13 @@ export function withLayout(statement: string): string {
   return name !== undefined && name in layoutOf ? `${statement}\n${layoutOf[name]}` : statement;
 }
 
+/**
+ * The number of the load that is under way. It holds the lock of the loads until it is committed: so numbers are given in
+ * the order in which loads become visible, and a later number is not seen by whoever has seen an earlier one only.
+ */
+export const createThisLoad =
+  'CREATE TEMP TABLE this_load AS\nSELECT COALESCE(MAX(load_number), 0) + 1 AS load_number\nFROM finance.loaded_files';
+
 /** Where files are copied to first: the files' columns, in the files' order, since Parquet is copied by position. */
 export function createCopied({ name, columns }: RowTable): string {
   return `CREATE TEMP TABLE copied_${name} (\n${columns
@@ -67,7 +77,11 @@ export function createArrived(table: RowTable, loadedAtLiteral: string): string 
   const columns = booked(table.columns).map(({ name }) =>
     dates.has(name) ? `CAST(${name} AS date) AS ${name}` : name,
   );
-  const query = oneRowPerKey(table, `copied_${table.name}`, [...columns, `${loadedAtLiteral} AS ${loadedAt}`]);
+  const query = oneRowPerKey(table, `copied_${table.name}`, [
+    ...columns,
+    `${loadedAtLiteral} AS ${loadedAt}`,
+    `(SELECT ${loadNumber} FROM this_load) AS ${loadNumber}`,
+  ]);
   return `CREATE TEMP TABLE arrived_${table.name} DISTKEY (transaction_id) AS\n${query}`;
 }
 
@@ -78,7 +92,7 @@ export function createArrived(table: RowTable, loadedAtLiteral: string): string 
 export function mergeArrived({ name, key, columns }: RowTable): string {
   const ledger = `finance.${name}`;
   const arrived = `arrived_${name}`;
-  const names = [...booked(columns).map((column) => column.name), loadedAt];
+  const names = [...booked(columns).map((column) => column.name), loadedAt, loadNumber];
   const last = key.at(-1);
   return [
     `MERGE INTO ${ledger}`,

@@ -14,6 +14,8 @@ export interface WorkflowInput {
   readonly days: number;
   /** The day as of which payments are in transit or late. */
   readonly asOf: Day;
+  /** The UTC date on which the execution started. */
+  readonly startedOn: Day;
 }
 
 const most = 62;
@@ -31,7 +33,7 @@ export function workflowInput(event: unknown, openDays: number): WorkflowInput {
   const asked = (input ?? {}) as Record<string, unknown>;
   const stranger = Object.keys(asked).find((name) => !known.includes(name));
   if (stranger !== undefined) throw new InvalidInput(`${stranger} is unknown: use ${known.join(', ')}`);
-  const started = asTime('startedAt', startedAt);
+  const startedOn = asTime('startedAt', startedAt);
   const businessDate =
     asked.businessDate === undefined
       ? addDays(asTime('scheduledTime', asked.scheduledTime ?? startedAt), -1)
@@ -39,8 +41,8 @@ export function workflowInput(event: unknown, openDays: number): WorkflowInput {
   const days = asked.days ?? (asked.businessDate === undefined ? openDays : 1);
   if (!Number.isInteger(days) || (days as number) < 1 || (days as number) > most)
     throw new InvalidInput(`days is ${JSON.stringify(days)}: use a whole number from 1 to ${most}`);
-  const asOf = asked.asOf === undefined ? started : asDay('asOf', asked.asOf);
-  return { runId: executionName, businessDate, days: days as number, asOf };
+  const asOf = asked.asOf === undefined ? startedOn : asDay('asOf', asked.asOf);
+  return { runId: executionName, businessDate, days: days as number, asOf, startedOn };
 }
 
 /** The UTC date of a time. */

@@ -1,3 +1,4 @@
+import { createThisLoad } from '../../../lambdas/serve/finance/ledger';
 import { loadGuard, loadOf, loadStatements } from '../../../lambdas/serve/finance/load/load';
 import { type LakeFile, maximumFiles } from '../../../lambdas/serve/finance/load/new-files';
 import { guardStopped, literal, StatementFailed, statementsOf } from '../../../lambdas/serve/finance/warehouse';
@@ -40,6 +41,8 @@ test('a load locks before anything else and records its files last', () => {
   expect(statements[0]).toBe('LOCK TABLE finance.loaded_files');
   expect(statements[loadGuard]).toContain("'sale_tenders/accepted_date=2026-11-22/b'");
   expect(statements.at(-1)).toMatch(/^INSERT INTO finance\.loaded_files/);
+  // Its number is taken under the lock, once, for the rows as for the files.
+  expect(statements[loadGuard + 1]).toBe(createThisLoad);
 });
 
 test('a load without tenders leaves their table alone', () => {

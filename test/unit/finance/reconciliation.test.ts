@@ -4,7 +4,7 @@ import { addDays, addWeekdays, daysBetween } from '../../../lambdas/serve/financ
 import { gatewayTermsOf } from '../../../lambdas/serve/finance/gateway-terms';
 import { outcomeOf } from '../../../lambdas/serve/finance/reconcile/outcome';
 import { reconciliationStatements } from '../../../lambdas/serve/finance/reconcile/reconciliation';
-import { csvOf, findingColumns, findingOf } from '../../../lambdas/serve/finance/report/findings';
+import { breaksCsv, findingColumns } from '../../../lambdas/serve/finance/report/findings';
 import { money } from '../../../lambdas/serve/finance/report/money';
 import { readResolution } from '../../../lambdas/serve/finance/resolve/resolution';
 import { workflowInput } from '../../../lambdas/serve/finance/workflow-input';
@@ -40,7 +40,7 @@ describe('what a step of the workflow is asked', () => {
 
   test('by a person: that day', () => {
     expect(step({ businessDate: '2026-10-31' })).toEqual({
-      ...{ runId: 'run', businessDate: '2026-10-31', days: 1, asOf: '2026-11-28' },
+      ...{ runId: 'run', businessDate: '2026-10-31', days: 1, asOf: '2026-11-28', startedOn: '2026-11-28' },
     });
     expect(step({ businessDate: '2026-10-31', days: 31, asOf: '2026-11-02' })).toMatchObject({
       days: 31,
@@ -53,6 +53,7 @@ describe('what a step of the workflow is asked', () => {
     expect(step({ scheduledTime: '2026-11-26T05:00:00Z' })).toMatchObject({
       businessDate: '2026-11-25',
       asOf: '2026-11-28',
+      startedOn: '2026-11-28',
     });
     expect(step({})).toMatchObject({ businessDate: '2026-11-27', days: 14 });
   });
@@ -163,7 +164,7 @@ test('a cell of the CSV file is what it says: quoted where it must be, and no fo
     reason: 'says "no", twice',
   };
 
-  const [header, line] = csvOf([findingOf(findingColumns.map((column) => values[column] ?? null))]).split('\r\n');
+  const [header, line] = breaksCsv([findingColumns.map((column) => values[column] ?? null)]).split('\r\n');
 
   const cells = Object.fromEntries(header!.split(',').map((name, at) => [name, at]));
   const shown = line!.split(/,(?! )/);

@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rowTables } from '../../../lambdas/base/domain/sale-rows';
 import { boundSql } from '../../../lambdas/serve/finance/bound-sql';
+import { closeStatements } from '../../../lambdas/serve/finance/close/closing';
 import { beforeMigrations, migrations } from '../../../lambdas/serve/finance/create-schema/migrations';
-import { createArrived, createCopied, mergeArrived } from '../../../lambdas/serve/finance/ledger';
-import { statementsOf, timestampLiteral } from '../../../lambdas/serve/finance/warehouse';
+import { loadOf, loadStatements } from '../../../lambdas/serve/finance/load/load';
+import type { LakeFile } from '../../../lambdas/serve/finance/load/new-files';
+import { statementsOf } from '../../../lambdas/serve/finance/warehouse';
 import { translate } from '../../../local/engines/redshift-translate';
 
 const folder = 'lambdas/serve/finance';
@@ -37,13 +39,19 @@ describe("finance's SQL is Redshift's", () => {
     expect(statements.map(refusalOf).filter(Boolean)).toEqual([]);
   });
 
-  test('what is made from the definition of the rows', () => {
-    const loadedAt = timestampLiteral(new Date('2026-11-28T00:00:00Z'));
-    const statements = rowTables.flatMap((table) => [
-      createCopied(table),
-      createArrived(table, loadedAt),
-      mergeArrived(table),
-    ]);
+  test('a load and a close as they are sent', () => {
+    const now = new Date('2026-11-28T00:00:00Z');
+    const files = rowTables.map(
+      ({ name }): LakeFile => ({
+        ...{ key: `${name}/accepted_date=2026-11-27/a`, table: name, acceptedDate: '2026-11-27', bytes: 1 },
+        writtenAt: now,
+      }),
+    );
+    const statements = [
+      ...loadStatements(loadOf(files, 'lake', now), 'manifests', 'arn:aws:iam::000000000000:role/copy'),
+      ...closeStatements('run', ['2026-11-26', '2026-11-27'], now),
+      ...closeStatements('run', [], now),
+    ];
 
     expect(statements.map(refusalOf).filter(Boolean)).toEqual([]);
   });

@@ -53,13 +53,15 @@ export const handler = deployStep(async () => {
 async function createSchema(admin: Warehouse): Promise<{ version: string }> {
   await admin.run(beforeMigrations);
   const version = await migrate(admin);
-  for (const [part, user] of users) {
-    const present = await admin.rows(
-      `SELECT usename FROM pg_user WHERE LOWER(usename) = ${literal(user.toLowerCase())}`,
-    );
-    if (present.length === 0) await admin.run([`CREATE USER "${user}" PASSWORD DISABLE`]);
-    await admin.run(grantsTo(part, user));
-  }
+  const names = users.map(([, user]) => literal(user.toLowerCase())).join(', ');
+  const present = new Set(
+    (await admin.rows(`SELECT LOWER(usename) FROM pg_user WHERE LOWER(usename) IN (${names})`)).map(([name]) => name),
+  );
+  for (const [part, user] of users)
+    await admin.run([
+      ...(present.has(user.toLowerCase()) ? [] : [`CREATE USER "${user}" PASSWORD DISABLE`]),
+      ...grantsTo(part, user),
+    ]);
   return { version: String(version) };
 }
 

@@ -1,6 +1,7 @@
 import { rowTables } from '../../../base/domain/sale-rows';
 import { createLedgerTable, withLayout } from '../ledger';
 import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
+import closingSql from './closing.sql';
 import dailySql from './daily.sql';
 import ledgerSql from './ledger.sql';
 import reconciliationSql from './reconciliation.sql';
@@ -18,6 +19,7 @@ export const migrations: readonly Migration[] = [
   { version: 2, statements: statementsOf(settlementSql).map(withLayout) },
   { version: 3, statements: statementsOf(reconciliationSql).map(withLayout) },
   { version: 4, statements: statementsOf(dailySql) },
+  { version: 5, statements: statementsOf(closingSql).map(withLayout) },
 ];
 
 /** Bears being run again. */

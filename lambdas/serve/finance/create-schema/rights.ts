@@ -1,5 +1,5 @@
 /** Whoever acts on the ledger, each as a database user of its own: the functions of this room, by their directory. */
-export type Part = 'load' | 'settlement' | 'reconcile' | 'resolve' | 'report';
+export type Part = 'load' | 'settlement' | 'close' | 'reconcile' | 'resolve' | 'report';
 
 type Rights = Readonly<Record<string, readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[]>>;
 
@@ -15,6 +15,13 @@ export const rightsOf: Readonly<Record<Part, Rights>> = {
     settlement_batches: ['SELECT', 'INSERT'],
     settlement_lines: ['SELECT', 'INSERT'],
   },
+  close: {
+    loaded_files: ['SELECT', 'UPDATE'],
+    sale_lines: ['SELECT'],
+    sale_tenders: ['SELECT'],
+    day_reports: ['SELECT', 'INSERT'],
+    day_report_totals: ['SELECT', 'INSERT'],
+  },
   reconcile: {
     sale_tenders: ['SELECT'],
     settlement_lines: ['SELECT'],
@@ -29,6 +36,9 @@ export const rightsOf: Readonly<Record<Part, Rights>> = {
     reconciliation_resolutions: ['SELECT', 'INSERT', 'UPDATE'],
   },
   report: {
+    day_reports: ['SELECT'],
+    day_report_totals: ['SELECT'],
+    late_sales: ['SELECT'],
     reconciliation_totals: ['SELECT'],
     reconciliation_runs: ['SELECT'],
     reconciliation_findings: ['SELECT'],

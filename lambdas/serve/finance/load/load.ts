@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type RowTable, rowTables } from '../../../base/domain/sale-rows';
-import { copyFiles, createArrived, createCopied, mergeArrived } from '../ledger';
+import { copyFiles, createArrived, createCopied, createThisLoad, mergeArrived } from '../ledger';
 import { literal, timestampLiteral, unlessAny } from '../warehouse';
 import type { LakeFile } from './new-files';
 
@@ -46,7 +46,7 @@ export const loadGuard = 1;
 /**
  * The load as one transaction. The lock comes first: Redshift takes a transaction's snapshot at its first query, so the
  * guard sees what was committed while the load waited. Then both tables are copied, thinned to one row per key and
- * merged, and the files are recorded. The temporary tables end with the batch, which is a session of its own.
+ * merged, and the files are recorded, all under the load's number. The temporary tables end with the batch, which is a session of its own.
  */
 export function loadStatements(load: Load, manifestBucketName: string, copyRoleArn: string): string[] {
   const loadedAt = timestampLiteral(load.loadedAt);
@@ -55,18 +55,29 @@ export function loadStatements(load: Load, manifestBucketName: string, copyRoleA
     unlessAny(
       `finance.loaded_files\nWHERE object_key IN (\n${load.files.map(({ key }) => literal(key)).join(',\n')}\n)`,
     ),
+    createThisLoad,
     ...load.manifests.flatMap(({ table, key }) => [
       createCopied(table),
       copyFiles(table, literal(`s3://${manifestBucketName}/${key}`), literal(copyRoleArn)),
       createArrived(table, loadedAt),
       mergeArrived(table),
     ]),
-    `INSERT INTO finance.loaded_files (object_key, table_name, accepted_date, bytes, load_id, loaded_at)\nVALUES\n${load.files
+    'CREATE TEMP TABLE arrived_files (object_key varchar(1024), table_name varchar(32), accepted_date date, bytes bigint)',
+    `INSERT INTO arrived_files (object_key, table_name, accepted_date, bytes)\nVALUES\n${load.files
       .map(
         ({ key, table, acceptedDate, bytes }) =>
-          `(${literal(key)}, ${literal(table)}, ${literal(acceptedDate)}, ${bytes}, ${literal(load.id)}, ${loadedAt})`,
+          `(${literal(key)}, ${literal(table)}, ${literal(acceptedDate)}, ${bytes})`,
       )
       .join(',\n')}`,
+    [
+      'INSERT INTO finance.loaded_files (',
+      '  object_key, table_name, accepted_date, bytes, load_id, loaded_at, load_number',
+      ')',
+      'SELECT',
+      `  files.object_key, files.table_name, files.accepted_date, files.bytes, ${literal(load.id)}, ${loadedAt}, this_load.load_number`,
+      'FROM arrived_files AS files',
+      'CROSS JOIN this_load',
+    ].join('\n'),
   ];
 }
 

@@ -1,3 +1,5 @@
+import { csvOf, type Row } from './csv';
+
 /** The columns of findings.sql, in its order: also those of the CSV file. */
 export const findingColumns = [
   ...['break_id', 'business_date', 'class', 'gateway', 'currency', 'difference', 'age_days', 'due_date', 'rule'],
@@ -14,21 +16,9 @@ const numeric = new Set<FindingColumn>([
   ...(['difference', 'age_days', 'tender', 'ledger_amount', 'row_number', 'gateway_amount', 'gateway_fee'] as const),
 ]);
 
-export type Row = readonly (string | null)[];
-
 export function findingOf(row: Row): Finding {
   return Object.fromEntries(findingColumns.map((column, at) => [column, row[at] ?? null])) as unknown as Finding;
 }
 
-/** Findings as CSV (RFC 4180), amounts in minor units. */
-export function csvOf(findings: readonly Finding[]): string {
-  const lines = findings.map((finding) => findingColumns.map((column) => cell(column, finding[column])).join(','));
-  return `${[findingColumns.join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-/** A text that a spreadsheet would take for a formula is set off by an apostrophe: references come from outside. */
-function cell(column: FindingColumn, value: string | null): string {
-  if (value === null) return '';
-  const text = !numeric.has(column) && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
+/** Every break with its evidence, as rows of findings.sql. */
+export const breaksCsv = (rows: readonly Row[]): string => csvOf(findingColumns, rows, numeric);

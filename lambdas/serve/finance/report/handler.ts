@@ -6,14 +6,18 @@ import { log } from '../../../base/runtime/log';
 import { boundSql, dateLiteral } from '../bound-sql';
 import { addDays } from '../business-day';
 import { outcomeOf, outcomeQuery } from '../reconcile/outcome';
-import { statementsOf, warehouse } from '../warehouse';
+import { literal, statementsOf, warehouse } from '../warehouse';
 import { workflowInput } from '../workflow-input';
 import classesSql from './classes.sql';
+import { daysCsv, lateCsv } from './day-reports';
 import daysSql from './days.sql';
-import { csvOf, findingOf } from './findings';
+import { breaksCsv, findingOf } from './findings';
 import findingsSql from './findings.sql';
+import lateSql from './late.sql';
 import { reportPage } from './report-page';
+import reportedSql from './reported.sql';
 import totalsSql from './totals.sql';
+import waitingSql from './waiting.sql';
 
 const workgroupName = requireEnv('WORKGROUP_NAME');
 const database = requireEnv('DATABASE_NAME');
@@ -24,17 +28,19 @@ const s3 = s3Client();
 
 export interface ReportOutcome {
   readonly page: string;
-  readonly csv: string;
+  /** Breaks, days, late sales. */
+  readonly csv: readonly string[];
 }
 
 /**
- * Writes how business days stand: a page for people, and every break with its evidence as CSV.
+ * Writes how business days stand: a page for people, and as CSV every break with its evidence, every revision of the days'
+ * figures, and every sale that came late.
  *
  * On repeat: the same days have the same keys, and the bucket keeps the versions. Late data, resolutions: the next report
- * shows them. On failure, wherever: trying again writes both; the page comes last, so that what it refers to is there.
+ * shows them. On failure, wherever: trying again writes all; the page comes last, so that what it refers to is there.
  */
 export async function handler(event: unknown, context: Context): Promise<ReportOutcome> {
-  const { businessDate: to, days } = workflowInput(event, openDays);
+  const { businessDate: to, days, runId } = workflowInput(event, openDays);
   const from = addDays(to, 1 - days);
   const ledger = warehouse(redshiftData, {
     workgroupName,
@@ -42,8 +48,10 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   const period = { from_date: dateLiteral(from), to_date: dateLiteral(to) };
-  const ask = (sql: string) => ledger.rows(boundSql(statementsOf(sql)[0]!, period));
-  const findings = (await ask(findingsSql)).map(findingOf);
+  const values = { ...period, run_id: literal(runId) };
+  const ask = (sql: string) => ledger.rows(boundSql(statementsOf(sql)[0]!, values));
+  const findings = await ask(findingsSql);
+  const reported = await ask(reportedSql);
   const { unexplainedMinorUnits, explainedPercent } = outcomeOf(await ledger.rows(outcomeQuery(period)));
   const page = reportPage({
     from,
@@ -52,14 +60,21 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
     days: await ask(daysSql),
     totals: await ask(totalsSql),
     classes: await ask(classesSql),
-    findings,
+    findings: findings.map(findingOf),
+    reported,
+    waiting: await ask(waitingSql),
     unexplained: unexplainedMinorUnits > 0,
     explainedPercent,
   });
 
   const folder = `reconciliation/${from === to ? to : `${from}_${to}`}`;
-  const outcome = { csv: `${folder}/breaks.csv`, page: `${folder}/report.html` };
-  await put(outcome.csv, 'text/csv; charset=utf-8', csvOf(findings));
+  const tables = {
+    [`${folder}/breaks.csv`]: breaksCsv(findings),
+    [`${folder}/days.csv`]: daysCsv(reported),
+    [`${folder}/late-sales.csv`]: lateCsv(await ask(lateSql)),
+  };
+  for (const [key, body] of Object.entries(tables)) await put(key, 'text/csv; charset=utf-8', body);
+  const outcome = { page: `${folder}/report.html`, csv: Object.keys(tables) };
   await put(outcome.page, 'text/html; charset=utf-8', page);
   log.info('reported', { from, to, breaks: findings.length });
   return outcome;

@@ -8,6 +8,9 @@ export function money(minorUnits: string | bigint, currency: string): string {
   return `${amount < 0n ? '\u2212' : ''}${whole}${fraction}`;
 }
 
+/** A number of things, as a person reads it. */
+export const count = (value: bigint | string): string => money(value, 'JPY');
+
 function minorDigits(currency: string): number {
   try {
     const { maximumFractionDigits } = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions();

@@ -1,10 +1,12 @@
 import type { Day } from '../business-day';
-import type { Finding, Row } from './findings';
+import type { Row } from './csv';
+import { type DayReports, lateSection, lateTotals, reportedSection } from './day-reports';
+import type { Finding } from './findings';
 import { type Html, html } from './html';
-import { money } from './money';
+import { count, money } from './money';
 import { stylesheet } from './stylesheet';
 
-export interface ReportData {
+export interface ReportData extends DayReports {
   readonly from: Day;
   readonly to: Day;
   readonly writtenAt: Date;
@@ -46,6 +48,7 @@ export function reportPage(data: ReportData): string {
     .at(-1);
   const breaks = sum(data.classes.map((row) => row[4]));
   const unresolved = sum(data.classes.map((row) => row[5]));
+  const late = lateTotals(data);
   const matches = sum(data.days.map((row) => row[4]));
   return html`<!doctype html>
 <html lang="en">
@@ -68,16 +71,19 @@ export function reportPage(data: ReportData): string {
 <div><dt>pairs</dt><dd>${count(matches)}</dd></div>
 <div><dt>breaks</dt><dd>${count(breaks)}</dd></div>
 <div><dt>unresolved</dt><dd>${count(unresolved)}</dd></div>
+<div><dt>late sales</dt><dd>${count(late.sales)}${late.days === 0 ? '' : html` <small>on ${late.days} day${late.days === 1 ? '' : 's'}</small>`}</dd></div>
 <div><dt>as of</dt><dd>${asOf ?? 'never reconciled'}</dd></div>
 </dl>
 </header>
 <main>
 ${proofSection(data)}
+${lateSection(data)}
 ${classSection(data)}
 ${drillDown(data)}
+${reportedSection(data, from, to)}
 ${daySection(data.days)}
 </main>
-<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. All breaks with their evidence: <a href="breaks.csv">breaks.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --by NAME --reason TEXT</code>.</footer>
+<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. All breaks with their evidence: <a href="breaks.csv">breaks.csv</a>; what came late, sale by sale: <a href="late-sales.csv">late-sales.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --by NAME --reason TEXT</code>.</footer>
 </body>
 </html>
 `.text;
@@ -240,7 +246,7 @@ function daySection(days: readonly Row[]): Html {
       )}</td><td class="number" data-label="Breaks">${count(breaks ?? '0')}</td><td data-label="As of">${asOf}</td><td data-label="Reconciled">${ranAt} UTC</td></tr>`,
   );
   return html`<section>
-<h2>Days</h2>
+<h2>Days reconciled</h2>
 ${
   rows.length === 0
     ? html`<p class="empty">None of these days has been reconciled.</p>`
@@ -257,5 +263,3 @@ function classNames(classes: readonly Row[]): string[] {
 function sum(values: readonly (string | null | undefined)[]): bigint {
   return values.reduce((total, value) => total + BigInt(value ?? '0'), 0n);
 }
-
-const count = (value: bigint | string): string => money(value, 'JPY');
