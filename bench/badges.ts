@@ -60,7 +60,12 @@ async function main(): Promise<void> {
       progress('');
       console.log(`${name}: ${shown(took)} s, ${shown((traffic.done - before) / took)} updates a second`);
     };
+    await fetch(`${run.endpoints.aws.endpoint}/_control/calls`, { method: 'DELETE' });
+    const apply0 = run.mappings.map(({ functionName, mapping }) => [functionName, mapping.state().delivered] as const);
     await phase('updates and questions', () => questions(badges, client, inventory));
+    const snap = (await (await fetch(`${run.endpoints.aws.endpoint}/_control/calls`)).json()) as any;
+    console.log(JSON.stringify({ by: snap.calls.byFunction, others: snap.calls.others, delivered: run.mappings.map(({ functionName, mapping }) => [functionName, mapping.state().delivered - apply0.find(([n]) => n === functionName)![1]]) }, null, 1));
+    if (process.env.ONLY) { await traffic.stop(); return; }
     await phase('the consumer paused and gone on', () => pause(run));
     await phase('the replication of orders restarted from an earlier position', async () => {
       await replications.stop('orders');

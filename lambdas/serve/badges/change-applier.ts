@@ -4,7 +4,15 @@ import { countRows, featureRow } from './history-rows';
 import { Lifecycle, type SkuRow } from './lifecycle';
 import type { OnlineTable, OnlineWrite } from './online-table';
 import { OrderCounts } from './order-counts';
-import { type Applied, columnsOf, RowApplier, type RowChanges, type RowView, type RowWork } from './row-applier';
+import {
+  type Applied,
+  columnsOf,
+  RowApplier,
+  type RowChanges,
+  type RowView,
+  type RowWork,
+  type StoredRows,
+} from './row-applier';
 import { type StoredRow, withChange } from './row-state';
 import type { StateTable } from './state-table';
 
@@ -33,14 +41,30 @@ export class ChangeApplier {
     this.#rows = new RowApplier(state, this.#view);
   }
 
-  async apply(rows: readonly RowChanges[]): Promise<AppliedWithHistory> {
+  async apply(rows: readonly RowChanges[], known?: StoredRows): Promise<AppliedWithHistory> {
     // What a failed call left is answered by the redelivery.
     this.#view.takeHistory();
-    const applied = await this.#rows.apply(rows);
+    const applied = await this.#applySideBySide(rows, known);
     const history = this.#view.takeHistory();
     const said = new Set(history.map(({ item, position }) => `${item}\n${position}`));
     const others = rows.flatMap(wholeImages).filter(({ pk, position }) => !said.has(`${pk}\n${position}`));
     return { ...applied, history: [...history, ...others.map((item) => featureRow(item))] };
+  }
+
+  /**
+   * Orders, SKUs and all else side by side, as they are when they come from several shards: stock does not wait for the
+   * counts that orders contend for. When one fails, the others end first, so that nothing goes on behind the next call.
+   */
+  async #applySideBySide(rows: readonly RowChanges[], known?: StoredRows): Promise<Applied> {
+    const groupOf = ({ table }: RowChanges) => (table === orders || table === skus ? table : 'others');
+    const groups = [orders, skus, 'others'].map((name) => rows.filter((row) => groupOf(row) === name));
+    const outcomes = await Promise.allSettled(groups.map((group) => this.#rows.apply(group, known)));
+    const sum: Applied = { applied: 0, repeated: 0, outdated: 0 };
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      for (const name of ['applied', 'repeated', 'outdated'] as const) sum[name] += outcome.value[name];
+    }
+    return sum;
   }
 }
 

@@ -12,7 +12,7 @@ import { GivenUpBatches } from './given-up';
 import type { HeldMark, HeldRegistry } from './held-registry';
 import { loadMark } from './load';
 import { onlineKey } from './lookup/online-items';
-import { byRow, type RowApplier, type RowChanges } from './row-applier';
+import { byRow, type RowApplier, type RowChanges, rowsOf } from './row-applier';
 import { type StateTable, stateId } from './state-table';
 import { ageSecondsOf, type Beat, type BeatsItem, hasGoneBack } from './watermark';
 
@@ -66,7 +66,11 @@ export class ChangeReader {
     const arrivals = [...rows, ...beats].map(({ change: { database }, arrivedAt }) => ({ database, arrivedAt }));
     for (const { databases, arrivedAt } of unusable)
       for (const database of databases.filter(isOurs)) arrivals.push({ database, arrivedAt });
-    const [epochsOf, known] = await Promise.all([this.#epochsFor(arrivals), beatsTable.read(databases)]);
+    const [epochsOf, known, stored] = await Promise.all([
+      this.#epochsFor(arrivals),
+      beatsTable.read(databases),
+      this.props.state.read(rowsOf(rows.map(({ change }) => change))),
+    ]);
     const epochIn = (database: SourceName, arrivedAt: number) => epochAt(epochsOf.get(database)!, arrivedAt);
     const epochOfChange = ({ change, arrivedAt }: ReadChange) => epochIn(change.database, arrivedAt);
 
@@ -81,7 +85,7 @@ export class ChangeReader {
     }
     const dated = rows.map((row) => ({ change: row.change, epoch: epochOfChange(row) }));
     const changed = byRow(dated);
-    const applied = await applier.apply(changed);
+    const applied = await applier.apply(changed, stored);
 
     await this.#hold(unusable, epochIn);
     const done = [...rows, ...beats].map(({ record }) => record.position);

@@ -6,7 +6,7 @@ import type { AppliedWithHistory } from './change-applier';
 import type { BatchRecorder, RecordedBatch } from './change-reader';
 import { beatRow, heldRow, policyRow } from './history-rows';
 import { readPolicy } from './lookup/policy';
-import type { RowChanges } from './row-applier';
+import type { RowChanges, StoredRows } from './row-applier';
 
 /** What was served and when, on its way into the lake. */
 export class BadgeHistory {
@@ -29,7 +29,7 @@ export class BadgeHistory {
 }
 
 interface Applier {
-  apply(rows: readonly RowChanges[]): Promise<AppliedWithHistory>;
+  apply(rows: readonly RowChanges[], known?: StoredRows): Promise<AppliedWithHistory>;
 }
 
 /**
@@ -47,9 +47,9 @@ export class HistoryRecorder implements BatchRecorder, Applier {
     private readonly policy: string,
   ) {}
 
-  async apply(rows: readonly RowChanges[]): Promise<AppliedWithHistory> {
+  async apply(rows: readonly RowChanges[], known?: StoredRows): Promise<AppliedWithHistory> {
     this.#applied = [];
-    const applied = await this.applier.apply(rows);
+    const applied = await this.applier.apply(rows, known);
     this.#applied = applied.history;
     return applied;
   }

@@ -15,6 +15,9 @@ export interface Applied {
   outdated: number;
 }
 
+/** Rows of state by `stateId`; those that are not in it are not in state. */
+export type StoredRows = ReadonlyMap<string, StoredRow>;
+
 /** All that a batch says about one row. */
 export interface RowChanges extends RowKey {
   readonly changes: readonly RowChange[];
@@ -43,20 +46,21 @@ export class RowApplier {
     private readonly view: RowView,
   ) {}
 
-  async apply(rows: readonly RowChanges[]): Promise<Applied> {
+  /** `known`: the rows as they were read a moment ago, by `stateId`, for whoever could ask for them sooner. */
+  async apply(rows: readonly RowChanges[], known?: StoredRows): Promise<Applied> {
     const result: Applied = { applied: 0, repeated: 0, outdated: 0 };
     let open = rows;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`${open.length} rows are contended`);
       if (round > 1) await backOff(round);
-      open = await this.#round(open, result);
+      const stored = round === 1 && known !== undefined ? known : await this.state.read(open);
+      open = await this.#round(open, stored, result);
     }
     return result;
   }
 
   /** Answers the rows that have changed between reading and writing. */
-  async #round(rows: readonly RowChanges[], result: Applied): Promise<RowChanges[]> {
-    const known = await this.state.read(rows);
+  async #round(rows: readonly RowChanges[], known: StoredRows, result: Applied): Promise<RowChanges[]> {
     const changed: RowWork[] = [];
     const settled: RowWork[] = [];
     for (const row of rows) {
@@ -112,6 +116,17 @@ export function byRow(changes: readonly DatedChange[]): RowChanges[] {
       add(key, { ...at, effect: isPart ? 'merge' : 'replace', row });
     }
   }
+  return [...rows.values()];
+}
+
+/** The rows that changes are about, each once. */
+export function rowsOf(changes: readonly Change[]): RowKey[] {
+  const rows = new Map<string, RowKey>();
+  for (const { database, table, key, oldKey } of changes)
+    for (const rowKey of oldKey === undefined ? [key] : [oldKey, key]) {
+      const row = { table: `${database}.${table}`, key: rowKey };
+      rows.set(stateId(row), row);
+    }
   return [...rows.values()];
 }
 
