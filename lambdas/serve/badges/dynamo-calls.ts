@@ -100,13 +100,14 @@ function statement(tableName: string, { key, expected, attributes }: VersionedWr
 }
 
 /**
- * Writes all or nothing; undefined when it is written, else the indexes of the actions whose condition failed. Conflicts
- * and throttles are tried again, which the SDK does not do for a cancelled transaction. Throws on any other refusal.
+ * Writes all or nothing; undefined when it is written, else the indexes of the actions whose condition failed, each with
+ * its item where the action asks for that (`ReturnValuesOnConditionCheckFailure`) and there is one. Conflicts and throttles
+ * are tried again, which the SDK does not do for a cancelled transaction. Throws on any other refusal.
  */
 export async function transact(
   dynamoDb: DynamoDBClient,
   TransactItems: TransactWriteItem[],
-): Promise<ReadonlySet<number> | undefined> {
+): Promise<ReadonlyMap<number, Item | undefined> | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
       await dynamoDb.send(new TransactWriteItemsCommand({ TransactItems }));
@@ -114,7 +115,9 @@ export async function transact(
     } catch (error) {
       const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
       const refused = reasons.filter(({ Code = 'None' }) => Code !== 'None');
-      const failed = new Set([...reasons.keys()].filter((index) => isFailedCondition(reasons[index]!)));
+      const failed = new Map(
+        [...reasons.entries()].flatMap(([index, reason]) => (isFailedCondition(reason) ? [[index, reason.Item]] : [])),
+      );
       const isOurs = refused.every((reason) => isFailedCondition(reason) || transientCodes.has(reason.Code!));
       if (refused.length === 0 || !isOurs) throw error;
       if (failed.size > 0) return failed;

@@ -90,7 +90,8 @@ export class OrderCounts {
         break;
       }
       for (const [index, [fc]] of centres.entries())
-        if (refused.has(open.length + index)) await this.#read(fc, firstDay);
+        if (refused.has(open.length + index))
+          this.#centres.set(fc, countsIn(refused.get(open.length + index), firstDay));
       failed.push(...open.filter((_, index) => refused.has(index)).map(({ write }) => write));
       open = open.filter((_, index) => !refused.has(index));
     }
@@ -107,6 +108,8 @@ export class OrderCounts {
         Key: { pk: { S: onlineKey.centre(fc) } },
         UpdateExpression: `SET ${['countsVersion = :version', ...sets].join(', ')}`,
         ConditionExpression: known === undefined ? 'attribute_not_exists(countsVersion)' : 'countsVersion = :known',
+        // A guess that fails brings what it should have been.
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         ...(list.length === 0
           ? {}
           : { ExpressionAttributeNames: Object.fromEntries(list.map(([day], index) => [`#d${index}`, day])) }),
@@ -124,11 +127,6 @@ export class OrderCounts {
   async #known(fc: string, firstDay: string): Promise<CentreCounts> {
     const known = this.#centres.get(fc);
     return known?.lookedAt === firstDay ? known : this.#prepare(fc, firstDay);
-  }
-
-  async #read(fc: string, firstDay: string): Promise<void> {
-    const pk = onlineKey.centre(fc);
-    this.#centres.set(fc, countsIn((await this.online.read([pk])).get(pk), firstDay));
   }
 
   /** Gives a centre its map, which an expression cannot make on the way, and drops the days that are over: once a day. */
