@@ -9,8 +9,6 @@ import type { Signal } from './signal';
 
 /** How a function reads a stream, of whichever kind. */
 export interface EventSourceProps {
-  /** Keeps the records of batches that are given up. */
-  readonly heldBucket: Bucket;
   readonly batchSize: number;
   /** How long records may gather before an invocation: fewer, fuller calls. */
   readonly batchingWindow: Duration;
@@ -23,6 +21,8 @@ export interface EventSourceProps {
 export interface StreamConsumerProps extends NodeFunctionProps, EventSourceProps {
   /** The stream to read, from the oldest record it still holds: no reader misses the first sale. */
   readonly stream: Stream;
+  /** Keeps the records of batches that are given up. */
+  readonly heldBucket: Bucket;
   /** A pipe of its own instead of the shard's shared 2 MB/s. */
   readonly enhancedFanOut: boolean;
 }
@@ -59,8 +59,20 @@ export class StreamConsumer extends Construct {
     );
     if (stream.encryptionKey !== undefined)
       this.consumer.usesKeyThrough('kinesis', stream.encryptionKey, ['kms:Decrypt']);
-    this.signals = eventSource(this, this.consumer, source, stage.streams.retentionHours, props);
+    const { batchSize, batchingWindow, impact, heldBucket } = props;
+    this.signals = eventSource(this, this.consumer, source, {
+      ...{ batchSize, batchingWindow, reader, impact, heldBucket },
+      // What is stuck until nearly the end of the stream's retention is held aloud rather than expiring in silence.
+      patience: Duration.hours(stage.streams.retentionHours * 0.75),
+    });
   }
+}
+
+export interface EventSourceOptions extends EventSourceProps {
+  /** How long a batch that fails is tried again. No retry limit: an outage delays records, it must not skip them. */
+  readonly patience: Duration;
+  /** Where the records of a batch go that is given up; without one they are gone, as far as the stream goes. */
+  readonly heldBucket?: Bucket;
 }
 
 /**
@@ -71,13 +83,14 @@ export function eventSource(
   scope: Construct,
   consumer: NodeFunction,
   eventSourceArn: string,
-  retentionHours: number,
-  { heldBucket, batchSize, batchingWindow, reader, impact }: EventSourceProps,
+  { batchSize, batchingWindow, patience, heldBucket, reader, impact }: EventSourceOptions,
 ): Signal[] {
-  consumer.allow(['s3:PutObject'], [heldBucket.arnForObjects('aws/lambda/*')]);
-  consumer.allow(['s3:ListBucket'], [heldBucket.bucketArn]);
-  if (heldBucket.encryptionKey !== undefined)
-    consumer.usesKeyThrough('s3', heldBucket.encryptionKey, ['kms:GenerateDataKey']);
+  if (heldBucket !== undefined) {
+    consumer.allow(['s3:PutObject'], [heldBucket.arnForObjects('aws/lambda/*')]);
+    consumer.allow(['s3:ListBucket'], [heldBucket.bucketArn]);
+    if (heldBucket.encryptionKey !== undefined)
+      consumer.usesKeyThrough('s3', heldBucket.encryptionKey, ['kms:GenerateDataKey']);
+  }
 
   const mapping = new CfnEventSourceMapping(scope, 'Source', {
     functionName: consumer.function.functionName,
@@ -89,16 +102,14 @@ export function eventSource(
     parallelizationFactor: 1,
     bisectBatchOnFunctionError: true,
     functionResponseTypes: ['ReportBatchItemFailures'],
-    // No retry limit: an outage delays records, it must not skip them. What is stuck until nearly the end of the
-    // stream's retention is held aloud rather than expiring in silence.
     maximumRetryAttempts: -1,
-    maximumRecordAgeInSeconds: retentionHours * 3_600 * 0.75,
+    maximumRecordAgeInSeconds: patience.toSeconds(),
     metricsConfig: { metrics: ['EventCount'] },
-    destinationConfig: { onFailure: { destination: heldBucket.bucketArn } },
+    ...(heldBucket === undefined ? {} : { destinationConfig: { onFailure: { destination: heldBucket.bucketArn } } }),
   });
   mapping.node.addDependency(consumer.role);
 
-  return [
+  const signals: Signal[] = [
     {
       name: `${reader}Lag`,
       metric: consumer.function.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
@@ -120,6 +131,10 @@ export function eventSource(
       periods: 3,
       impact,
     },
+  ];
+  if (heldBucket === undefined) return signals;
+  return [
+    ...signals,
     {
       name: `${reader}GaveUp`,
       metric: new Metric({

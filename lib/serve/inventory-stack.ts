@@ -1,6 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { StreamViewType, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
 import type { Key } from 'aws-cdk-lib/aws-kms';
@@ -14,6 +14,7 @@ import { everyMinute } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import { table } from '../base/table';
+import { TableConsumer } from '../base/table-consumer';
 import { claimDays, type Stage } from '../stages';
 import { tombstoneDays } from './badges-stack';
 import { StockApi } from './stock-api';
@@ -29,6 +30,7 @@ export interface InventoryStackProps extends StackProps {
 
 const countImpact = 'units sold are not yet taken off the stock, and stock says that it is old';
 const applyImpact = 'stock and reorder points are older than they could be, and say so';
+const triggersImpact = 'supply chain hears late of reorder points that were reached; none is lost';
 
 /**
  * The stock position of each item at each location, from the inventory database's log and from the sales, each sale
@@ -50,7 +52,10 @@ export class InventoryStack extends Stack {
     const state = table(this, 'State', { stage, key, partitionKey: 'pk', sortKey: 'sk', expiry: 'expiresAt' });
     // Without expiry: a version is never used twice, so no position may begin anew.
     this.positions = table(this, 'Positions', { stage, key, partitionKey: 'pk' });
-    const outbox = table(this, 'Outbox', { stage, key, partitionKey: 'crossingId' });
+    const outbox = table(this, 'Outbox', {
+      ...{ stage, key, partitionKey: 'crossingId' },
+      changes: StreamViewType.NEW_IMAGE,
+    });
     const held = heldBucket(this, 'Held', { stage, key });
     this.triggers = eventBus(this, 'Triggers', {
       stage,
@@ -94,6 +99,13 @@ export class InventoryStack extends Stack {
     });
     const sweep = this.#sweep(stage, key, held);
     const publish = this.#publish(stage, key, outbox);
+    const republish = this.#republish(stage, key, outbox);
+    for (const fn of [publish.consumer, republish])
+      fn.allow(['events:PutEvents'], [this.triggers.eventBusArn], {
+        // One call has an entry, and so a source, per trigger; with none at all, ForAllValues would hold.
+        'ForAllValues:StringEquals': { 'events:source': 'tillstream.inventory' },
+        Null: { 'events:source': 'false' },
+      }).environment('EVENT_BUS_NAME', this.triggers.eventBusName);
 
     count.consumer
       .uses(claims, 'CLAIMS_TABLE_NAME', ['PartiQLInsert', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
@@ -141,15 +153,16 @@ export class InventoryStack extends Stack {
       },
       {
         name: 'TriggersLate',
-        metric: businessMetric(publish, 'WaitedSeconds').with({
+        metric: businessMetric(republish, 'WaitedSeconds').with({
           statistic: Stats.MAXIMUM,
           period: Duration.minutes(1),
         }),
         threshold: 300,
         periods: 3,
         missing: 'bad',
-        impact: 'supply chain does not hear of reorder points that were reached; none is lost',
+        impact: triggersImpact,
       },
+      ...publish.signals,
       ...this.api.signals,
     ];
   }
@@ -175,29 +188,44 @@ export class InventoryStack extends Stack {
     return sweep;
   }
 
-  #publish(stage: Stage, key: Key, outbox: TableV2): NodeFunction {
-    const publish = new NodeFunction(this, 'Publish', {
+  #publish(stage: Stage, key: Key, outbox: TableV2): TableConsumer {
+    const publish = new TableConsumer(this, 'Publish', {
       stage,
       directory: 'serve/inventory/publish',
-      description: 'Publishes triggers from the outbox',
+      description: 'Publishes triggers as they are committed to the outbox',
+      key,
+      timeout: Duration.minutes(1),
+      memoryMebibytes: 512,
+      table: outbox,
+      batchSize: 100,
+      batchingWindow: Duration.seconds(0),
+      // What has not come through by then is published by the net beneath.
+      patience: Duration.minutes(15),
+      reader: 'Triggers',
+      impact: triggersImpact,
+    });
+    publish.consumer.uses(outbox, 'OUTBOX_TABLE_NAME', ['DeleteItem']);
+    return publish;
+  }
+
+  #republish(stage: Stage, key: Key, outbox: TableV2): NodeFunction {
+    const republish = new NodeFunction(this, 'Republish', {
+      stage,
+      directory: 'serve/inventory/republish',
+      description: 'Publishes triggers that have waited in the outbox for a minute',
       key,
       timeout: Duration.minutes(2),
       memoryMebibytes: 256,
     })
       .uses(outbox, 'OUTBOX_TABLE_NAME', ['Scan', 'DeleteItem'])
-      .allow(['events:PutEvents'], [this.triggers.eventBusArn], {
-        // One call has an entry, and so a source, per trigger; with none at all, ForAllValues would hold.
-        'ForAllValues:StringEquals': { 'events:source': 'tillstream.inventory' },
-        Null: { 'events:source': 'false' },
-      })
-      .environment('EVENT_BUS_NAME', this.triggers.eventBusName);
-    everyMinute(this, 'PublishSchedule', {
-      description: 'Publishes triggers from the outbox',
-      target: publish,
+      .environment('OVERDUE_SECONDS', '60');
+    everyMinute(this, 'RepublishSchedule', {
+      description: 'Publishes triggers that have waited in the outbox for a minute',
+      target: republish,
       input: '{}',
       after: [],
     });
-    return publish;
+    return republish;
   }
 }
 

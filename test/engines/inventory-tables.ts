@@ -4,7 +4,8 @@ import type { StockPolicy } from '../../lambdas/base/domain/stock-policy';
 import type { Position } from '../../lambdas/serve/inventory/position';
 import { positionOfItem } from '../../lambdas/serve/inventory/position-item';
 import type { StockTrigger } from '../../lambdas/serve/inventory/stock-trigger';
-import type { Container, Rig } from '../engine-rig';
+import { type EventBridgeEngine, openEventBridge } from '../../local/engines/eventbridge';
+import type { Rig } from '../engine-rig';
 
 export const policy: StockPolicy = {
   locationKinds: [
@@ -21,6 +22,8 @@ export const environment = {
   OUTBOX_TABLE_NAME: 'outbox',
   STATE_TABLE_NAME: 'state',
   EPOCHS_TABLE_NAME: 'epochs',
+  EVENT_BUS_NAME: 'stock',
+  OVERDUE_SECONDS: '0',
   HELD_BUCKET_NAME: 'held',
   STOCK_POLICY: JSON.stringify(policy),
   CLAIM_DAYS: '60',
@@ -35,8 +38,8 @@ export const countContainer = inventoryFunction('count');
 export const applyContainer = inventoryFunction('apply');
 export const sweepContainer = inventoryFunction('sweep');
 export const lookupContainer = inventoryFunction('lookup');
-export const publishContainer = (rig: Rig): Container =>
-  rig.container('../lambdas/serve/inventory/publish/handler', { ...environment, EVENT_BUS_NAME: 'stock' });
+export const publishContainer = inventoryFunction('publish');
+export const republishContainer = inventoryFunction('republish');
 
 const tables: Readonly<Record<string, readonly (readonly [string, 'S' | 'N'])[]>> = {
   claims: [['id', 'S']],
@@ -65,6 +68,15 @@ export async function prepareInventory({ engines }: Rig, streamed: readonly stri
       KeySchema: keys.map(([AttributeName], index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
     });
   await engines.s3.call('CreateBucket', { Bucket: 'held' });
+}
+
+/** The bus, and an archive `all` of what arrives there. */
+export async function stockBus(rig: Rig): Promise<EventBridgeEngine> {
+  const bus = openEventBridge({ deliver: async () => {}, bury: async () => {} });
+  rig.attach('events', bus);
+  const { EventBusArn } = await bus.call('CreateEventBus', { Name: 'stock' });
+  await bus.call('CreateArchive', { ArchiveName: 'all', EventSourceArn: EventBusArn, RetentionDays: 1 });
+  return bus;
 }
 
 /** All positions, by the key of their item. */

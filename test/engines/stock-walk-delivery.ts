@@ -1,11 +1,18 @@
 import type { KinesisStreamEvent } from 'aws-lambda';
-import { type EventBridgeEngine, openEventBridge } from '../../local/engines/eventbridge';
+import type { EventBridgeEngine } from '../../local/engines/eventbridge';
 import { type Container, kinesisEvent, type Rig } from '../engine-rig';
 import { deliver } from '../engine-rig/shard';
-import { TableChanges } from '../engine-rig/table-changes';
+import { TableChanges, tableEvent } from '../engine-rig/table-changes';
 import type { Random } from '../reconciliation/random';
 import { changesEvent, epochStart, type SourceRecord } from './badges-apply-source';
-import { applyContainer, countContainer, prepareInventory, publishContainer } from './inventory-tables';
+import {
+  applyContainer,
+  countContainer,
+  prepareInventory,
+  publishContainer,
+  republishContainer,
+  stockBus,
+} from './inventory-tables';
 import { historiesOf, type Pack, packOfClaim, type StockWalk } from './stock-walk';
 
 const steps = 12;
@@ -43,20 +50,18 @@ export class StockWalkDelivery {
     private readonly rig: Rig,
     private readonly bus: EventBridgeEngine,
     private readonly positions: TableChanges,
+    private readonly outbox: TableChanges,
   ) {}
 
   static async open(rig: Rig): Promise<StockWalkDelivery> {
-    await prepareInventory(rig, ['positions']);
+    await prepareInventory(rig, ['positions', 'outbox']);
     const epoch = { database: { S: 'inventory' }, epoch: { N: '1' } };
     await rig.engines.dynamodb.call('PutItem', {
       TableName: 'epochs',
       Item: { ...epoch, startedAt: { S: new Date(epochStart(1)).toISOString() } },
     });
-    const bus = openEventBridge({ deliver: async () => {}, bury: async () => {} });
-    rig.attach('events', bus);
-    const { EventBusArn } = await bus.call('CreateEventBus', { Name: 'stock' });
-    await bus.call('CreateArchive', { ArchiveName: 'all', EventSourceArn: EventBusArn, RetentionDays: 1 });
-    return new StockWalkDelivery(rig, bus, new TableChanges(rig, 'positions'));
+    const changesOf = (table: string) => new TableChanges(rig, table);
+    return new StockWalkDelivery(rig, await stockBus(rig), changesOf('positions'), changesOf('outbox'));
   }
 
   async walk(world: StockWalk, random: Random): Promise<Walked> {
@@ -74,12 +79,13 @@ export class StockWalkDelivery {
       const work = shards.map((shard) => this.#goOn(shard, random, asides));
       // Lambda's put-aside batches are sent again at any time, records that were done among them.
       if (asides.length > 0 && random.whole(4) === 0) work.push(this.#deliver(random.one(asides), 'redriven', [500]));
-      if (random.whole(2) === 0) work.push(this.#publish());
+      work.push(this.#publish(random));
+      if (random.whole(4) === 0) work.push(this.#invoke('republish', republishContainer, {}, 50));
       await Promise.all(work);
     }
     this.rig.forget();
     for (const batch of asides) await this.#deliver(batch, 'redriven', [500]);
-    await this.#publish();
+    await this.#invoke('republish', republishContainer, {}, 50);
     return this.#judge(world, arrivedBefore);
   }
 
@@ -108,13 +114,19 @@ export class StockWalkDelivery {
     await deliver(event, () => this.#container(`${reader} ${number % 2} ${by}`, open), sizes);
   }
 
-  /** All that waits, however often it takes. */
-  async #publish(): Promise<void> {
-    for (let isDone = false; !isDone; ) {
-      const container = this.#container('publish', publishContainer);
+  /** Hands the publisher what was committed, again where it fails; now and then that is given up. */
+  async #publish(random: Random): Promise<void> {
+    const records = await this.outbox.take();
+    const attempts = random.whole(3);
+    if (records.length > 0) await this.#invoke('publish', publishContainer, tableEvent(records), attempts);
+  }
+
+  async #invoke(name: string, open: (rig: Rig) => Container, event: object, attempts: number): Promise<void> {
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const container = this.#container(name, open);
       try {
-        await container.invoke({});
-        isDone = true;
+        await container.invoke(event);
+        return;
       } catch (error) {
         if (!container.crashed) throw error;
       }

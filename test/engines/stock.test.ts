@@ -1,5 +1,4 @@
 import type { Sale } from '../../lambdas/base/domain/sale';
-import { openEventBridge } from '../../local/engines/eventbridge';
 import { crashPoints, kinesisEvent, type Rig, startRig } from '../engine-rig';
 import { aSale } from '../engine-rig/sales';
 import { deliver } from '../engine-rig/shard';
@@ -10,7 +9,6 @@ import {
   lookupContainer,
   positionsOf,
   prepareInventory,
-  publishContainer,
   salesBeats,
   sweepContainer,
   triggersOf,
@@ -223,25 +221,6 @@ describe('triggers', () => {
 
       expect(await kinds()).toEqual(['2 reorder-point-reached']);
       expect((await positionsOf(rig))['stock#A#store-1']!.units).toBe(16);
-    },
-  );
-
-  test.each(crashPoints({ 'dynamodb:Scan': 1, 'events:PutEvents': 1, 'dynamodb:DeleteItem': 1 }))(
-    'the publisher is killed $when call $call of $operation: the trigger arrives, under its id',
-    async (point) => {
-      const events = openEventBridge({ deliver: async () => {}, bury: async () => {} });
-      rig.attach('events', events);
-      const { EventBusArn } = await events.call('CreateEventBus', { Name: 'stock' });
-      await events.call('CreateArchive', { ArchiveName: 'all', EventSourceArn: EventBusArn, RetentionDays: 1 });
-      await count(sold('T-1', 16));
-      rig.crash(point);
-
-      await expect(publishContainer(rig).invoke({})).rejects.toThrow('killed');
-      await publishContainer(rig).invoke({});
-
-      const arrived = events.archived('all').map(({ detail }) => (detail as any).crossingId);
-      expect(new Set(arrived)).toEqual(new Set(['A#store-1#2#reorder-point-reached']));
-      expect(await triggersOf(rig)).toEqual([]);
     },
   );
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { table } from '../../lib/base/table';
@@ -48,14 +48,14 @@ test('it holds what it is made of, and nothing else', () => {
     'AWS::DynamoDB::GlobalTable': 4,
     'AWS::Events::Archive': 1,
     'AWS::Events::EventBus': 1,
-    'AWS::IAM::Policy': 7,
-    'AWS::IAM::Role': 7,
+    'AWS::IAM::Policy': 8,
+    'AWS::IAM::Role': 8,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
-    'AWS::Lambda::EventSourceMapping': 2,
-    'AWS::Lambda::Function': 5,
+    'AWS::Lambda::EventSourceMapping': 3,
+    'AWS::Lambda::Function': 6,
     'AWS::Lambda::Permission': 1,
-    'AWS::Logs::LogGroup': 6,
+    'AWS::Logs::LogGroup': 7,
     'AWS::S3::Bucket': 1,
     'AWS::S3::BucketPolicy': 1,
     'AWS::Scheduler::Schedule': 2,
@@ -128,12 +128,27 @@ test('a lookup reads positions and nothing else', () => {
   expect(functionOf('', /^Answers what there is/).actions).toEqual(['dynamodb:BatchGetItem']);
 });
 
-test('the publisher reads and empties the outbox, and puts events on one bus', () => {
-  expect(functionOf('', /^Publishes triggers/).actions).toEqual([
-    'dynamodb:Scan',
+test('the publisher reads what is committed to the outbox, empties it, and puts events on one bus', () => {
+  expect(functionOf('', /^Publishes triggers as they/).actions).toEqual([
+    'dynamodb:DescribeStream',
+    'dynamodb:GetRecords',
+    'dynamodb:GetShardIterator',
+    'dynamodb:ListStreams',
     'dynamodb:DeleteItem',
     'events:PutEvents',
   ]);
+  template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Outbox'), 'StreamArn'] },
+    MaximumBatchingWindowInSeconds: 0,
+    MaximumRecordAgeInSeconds: 900,
+  });
+});
+
+test('the net beneath it looks through the outbox, empties it, and puts events on one bus', () => {
+  const { actions, variables } = functionOf('', /^Publishes triggers that/);
+
+  expect(actions).toEqual(['dynamodb:Scan', 'dynamodb:DeleteItem', 'events:PutEvents']);
+  expect(variables.OVERDUE_SECONDS).toBe('60');
 });
 
 test('one batch at a time per shard, so that a lane is written by one', () => {

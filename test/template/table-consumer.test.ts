@@ -1,7 +1,6 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { StreamViewType } from 'aws-cdk-lib/aws-dynamodb';
-import { heldBucket } from '../../lib/base/private-bucket';
 import { table } from '../../lib/base/table';
 import { TableConsumer } from '../../lib/base/table-consumer';
 import { stageNamed } from '../../lib/stages';
@@ -14,13 +13,12 @@ let consumer: TableConsumer;
 /** A table with or without a stream, and its reader. */
 function make(changes?: StreamViewType): Stack {
   const app = ownApp();
-  const { before, key } = stackBefore(app, stage);
+  const { key } = stackBefore(app, stage);
   const stack = new Stack(app, 'Reading', { env: { region: stage.region } });
   consumer = new TableConsumer(stack, 'Follow', {
     stage,
     key,
     table: table(stack, 'Counters', { stage, key, partitionKey: 'id', ...(changes && { changes }) }),
-    heldBucket: heldBucket(before, 'Held', { stage, key }),
     // Any bundle will do.
     directory: 'refine/dedup',
     description: 'follows',
@@ -28,6 +26,7 @@ function make(changes?: StreamViewType): Stack {
     memoryMebibytes: 512,
     batchSize: 100,
     batchingWindow: Duration.seconds(1),
+    patience: Duration.hours(6),
     reader: 'Follow',
     impact: 'nothing follows',
   });
@@ -49,7 +48,7 @@ test('it is a function, its source and nothing else', () => {
   });
 });
 
-test('it reads the stream of the table from its oldest record on, and gives up before records go', () => {
+test('it reads the stream of the table from its oldest record on, and tries again for as long as it should', () => {
   const [[table]] = Object.entries(template.findResources('AWS::DynamoDB::GlobalTable')) as [[string, unknown]];
 
   template.hasResourceProperties('AWS::DynamoDB::GlobalTable', {
@@ -62,12 +61,12 @@ test('it reads the stream of the table from its oldest record on, and gives up b
     BisectBatchOnFunctionError: true,
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     MaximumRetryAttempts: -1,
-    MaximumRecordAgeInSeconds: 18 * 3_600,
-    DestinationConfig: { OnFailure: { Destination: Match.anyValue() } },
+    MaximumRecordAgeInSeconds: 6 * 3_600,
+    DestinationConfig: Match.absent(),
   });
 });
 
-test('its role reads that stream and holds what it gives up, and may do nothing to the table', () => {
+test('its role reads that stream, and may do nothing to the table', () => {
   const [policy] = Object.values<any>(template.findResources('AWS::IAM::Policy'));
   const statements: any[] = policy.Properties.PolicyDocument.Statement;
   const reading = statements.filter(({ Action }) => /^dynamodb:/.test([Action].flat()[0]));
@@ -81,20 +80,13 @@ test('its role reads that stream and holds what it gives up, and may do nothing 
   ]);
   expect(statements.flatMap(({ Action }) => Action).sort()).toEqual([
     ...['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
-    ...['kms:Decrypt', 'kms:GenerateDataKey', 'logs:CreateLogStream', 'logs:PutLogEvents'],
-    ...['s3:ListBucket', 's3:PutObject'],
+    ...['kms:Decrypt', 'logs:CreateLogStream', 'logs:PutLogEvents'],
   ]);
   expect(statements.map(({ Resource }) => Resource)).not.toContain('*');
 });
 
-test('it says when it lags, fails or gives up', () => {
-  expect(consumer.signals.map(({ name }) => name)).toEqual([
-    'FollowLag',
-    'FollowErrors',
-    'FollowThrottles',
-    'FollowGaveUp',
-    'FollowHeld',
-  ]);
+test('it says when it lags or fails', () => {
+  expect(consumer.signals.map(({ name }) => name)).toEqual(['FollowLag', 'FollowErrors', 'FollowThrottles']);
 });
 
 test('a table without a stream is refused', () => {

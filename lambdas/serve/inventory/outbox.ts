@@ -1,8 +1,9 @@
 import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { inParallel } from '../../../base/runtime/in-parallel';
-import type { Item } from '../../badges/item-values';
-import type { StockTrigger } from '../stock-trigger';
+import { inParallel } from '../../base/runtime/in-parallel';
+import { log } from '../../base/runtime/log';
+import type { Item } from '../badges/item-values';
+import type { StockTrigger } from './stock-trigger';
 
 export const triggerSource = 'tillstream.inventory';
 export const triggerDetailType = 'Stock Trigger';
@@ -16,7 +17,15 @@ export interface OutboxProps {
 
 export interface Published {
   published: number;
+  /** EventBridge did not take them; they stay. */
   refused: number;
+}
+
+/** What of some items can be published. */
+export interface Waiting {
+  readonly triggers: readonly StockTrigger[];
+  /** Items that hold no trigger, which none of ours writes. They stay until somebody looks. */
+  readonly unreadable: number;
 }
 
 // PutEvents takes ten entries, 256 KB together; a trigger has less than three.
@@ -28,7 +37,7 @@ export class Outbox {
   constructor(private readonly props: OutboxProps) {}
 
   /** What lies there, page by page, oldest or not. */
-  async *pages(): AsyncGenerator<StockTrigger[]> {
+  async *pages(): AsyncGenerator<Waiting> {
     let ExclusiveStartKey: Item | undefined;
     do {
       const { Items = [], LastEvaluatedKey } = await this.props.dynamoDb.send(
@@ -39,7 +48,7 @@ export class Outbox {
           ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
         }),
       );
-      yield Items.map(({ trigger }) => JSON.parse(trigger!.S!) as StockTrigger);
+      yield waitingIn(Items);
       ExclusiveStartKey = LastEvaluatedKey;
     } while (ExclusiveStartKey !== undefined);
   }
@@ -70,5 +79,30 @@ export class Outbox {
       result.refused += chunk.length - taken.length;
     }
     return result;
+  }
+}
+
+/** Reads items of the outbox, be they scanned or from its stream. */
+export function waitingIn(items: readonly Readonly<Item>[]): Waiting {
+  const triggers: StockTrigger[] = [];
+  let unreadable = 0;
+  for (const item of items) {
+    const trigger = triggerIn(item);
+    if (trigger !== undefined) triggers.push(trigger);
+    else {
+      unreadable += 1;
+      log.error('no trigger in an item of the outbox', { crossingId: item.crossingId?.S });
+    }
+  }
+  return { triggers, unreadable };
+}
+
+/** Undefined for an item that is not as a commit writes it: to publish it or to take it out would rest on a guess. */
+function triggerIn({ crossingId, trigger }: Readonly<Item>): StockTrigger | undefined {
+  try {
+    const read = JSON.parse(trigger?.S ?? '') as StockTrigger;
+    return read.crossingId === crossingId?.S && Date.parse(read.decidedAt) > 0 ? read : undefined;
+  } catch {
+    return undefined;
   }
 }
