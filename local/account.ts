@@ -22,6 +22,7 @@ import { openS3, type S3Engine } from './engines/s3';
 import { openSecretsManager } from './engines/secrets-manager';
 import { openSqs, type SqsEngine } from './engines/sqs';
 import { openStepFunctions, type StepFunctionsEngine } from './engines/step-functions';
+import { openTimestream } from './engines/timestream';
 import { EventTargets } from './event-targets';
 import { FunctionHost, type Invocation } from './lambda/function-host';
 import { Roles } from './roles';
@@ -85,6 +86,7 @@ export interface LocalAccount {
     readonly redshift: Redshift;
     readonly redshiftServerless: Engine;
     readonly influxdb: InfluxDb;
+    readonly timestream: Engine;
     readonly dms: DmsEngine;
     readonly stepFunctions: StepFunctionsEngine;
   };
@@ -206,6 +208,16 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     onConsumed: meter.eventBridge,
   });
 
+  const timestream = await openTimestream({
+    directory: folder('timestream'),
+    address: () => new URL(door.url).host,
+    // As a service, in nobody's name: what it may put where is said by the bucket's policy.
+    report: ({ BucketName, Key }, body) =>
+      s3.call('PutObject', { Bucket: BucketName, Key, Body: Buffer.from(body), ContentType: 'application/json' }),
+    onRejectedLater: (DatabaseName, TableName, count) =>
+      alarms.record('AWS/Timestream', 'MagneticStoreRejectedRecordCount', { DatabaseName, TableName }, count),
+  });
+
   const redshift = openRedshift({
     postgres,
     s3: (roleArn, operation, input) => door.call(roleSession(nameOf(roleArn), 'redshift'), 's3', operation, input),
@@ -254,7 +266,17 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
     // A person waits for what is tried again.
     millisecondsPerSecond: 10,
   });
-  for (const engine of [redshift.data, redshift.serverless, firehose, athena, dms, stepFunctions, eventBridge, sqs])
+  for (const engine of [
+    redshift.data,
+    redshift.serverless,
+    firehose,
+    athena,
+    dms,
+    stepFunctions,
+    eventBridge,
+    sqs,
+    timestream,
+  ])
     door.addEngine(engine);
 
   return {
@@ -274,6 +296,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       redshift,
       redshiftServerless: redshift.serverless,
       influxdb,
+      timestream,
       dms,
       stepFunctions,
     },
@@ -339,7 +362,9 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
       await firehose.close();
       await redshift.data.close();
       await redshift.serverless.close();
-      await Promise.all([dynamodb, kinesis, s3, kms, secretsManager, glue, influxdb].map((engine) => engine.close()));
+      await Promise.all(
+        [dynamodb, kinesis, s3, kms, secretsManager, glue, influxdb, timestream].map((engine) => engine.close()),
+      );
       await postgres.stop();
     },
   };

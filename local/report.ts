@@ -168,6 +168,7 @@ export async function scanForCardNumbers(
       engines.glue,
       engines.redshift.data,
       engines.influxdb,
+      engines.timestream,
     ];
     for (const engine of all) findings.push(...(await scanContents(engine.contents(), known, signal)));
     findings.push(...(await scanContents(filesBelow(directory), known, signal)));

@@ -1,6 +1,7 @@
 import { dynamodbPermissions } from './dynamodb-permissions';
 import { arn, keyUse, keyValues, type Permission, type PermissionRules, type ResourceLookup } from './permission';
 import { s3Permissions } from './s3-permissions';
+import { timestreamPermissions } from './timestream-permissions';
 
 const kinesisPermissions: PermissionRules = {
   PutRecord: (input, lookup) => [...onStream('PutRecord', input), ...streamKey('kms:GenerateDataKey', input, lookup)],
@@ -187,6 +188,7 @@ const services: ReadonlyMap<string, PermissionRules> = new Map([
   ['sqs', queuePermissions],
   ['dms', dmsPermissions],
   ['states', statesPermissions],
+  ['timestream', timestreamPermissions],
   ['lambda', lambdaPermissions],
   ['execute-api', apiPermissions],
 ]);

@@ -18,6 +18,7 @@ const targets = new Map([
   ['AmazonAthena', 'athena'],
   ['AmazonDMSv20160101', 'dms'],
   ['AWSStepFunctions', 'states'],
+  ['Timestream_20181101', 'timestream'],
 ]);
 
 /** The service and the operation that a request of an AWS JSON service is for. */

@@ -20,6 +20,7 @@ import * as secretsManager from './secrets-manager';
 import * as sns from './sns';
 import * as sqs from './sqs';
 import * as stepFunctions from './step-functions';
+import * as timestream from './timestream';
 
 /** Every resource type that the local run knows. Another one in the template is an error. */
 export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
@@ -71,7 +72,9 @@ export const models: Readonly<Record<string, ResourceModel<LocalAccount>>> = {
   'AWS::SecretsManager::Secret': secretsManager.secret,
   'AWS::SecretsManager::SecretTargetAttachment': rds.secretAttachment,
   'AWS::StepFunctions::StateMachine': stepFunctions.stateMachine,
+  'AWS::Timestream::Database': timestream.database,
   'AWS::Timestream::InfluxDBInstance': analytics.influxDbInstance,
+  'AWS::Timestream::Table': timestream.table,
   'Custom::*': custom,
   ...networkModels,
 };

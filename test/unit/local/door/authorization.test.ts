@@ -33,6 +33,23 @@ function refusal(
   }
 }
 
+test('of time series, a query needs what it reads, each table by itself, and the key of its database', () => {
+  const database = `arn:aws:timestream:${account}:database/sales`;
+  const lookup: ResourceLookup = { keyOf: (_, resource) => (resource === database ? key : undefined) };
+  const QueryString = `SELECT a FROM (SELECT a FROM "sales"."items" WHERE b = '"x"."y"') WHERE a IN (SELECT a FROM "other"."t")`;
+
+  expect(needs('timestream', 'Query', { QueryString }, lookup)).toEqual([
+    `timestream:Select ${database}/table/items`,
+    `kms:Decrypt ${key}`,
+    `timestream:Select arn:aws:timestream:${account}:database/other/table/t`,
+  ]);
+  expect(needs('timestream', 'WriteRecords', { DatabaseName: 'sales', TableName: 'items' }, lookup)).toEqual([
+    `timestream:WriteRecords ${database}/table/items`,
+    `kms:Decrypt ${key}`,
+  ]);
+  expect(needs('timestream', 'DescribeEndpoints', {})).toEqual(['timestream:DescribeEndpoints *']);
+});
+
 test('a refusal names role, action and resource as AWS does', () => {
   const error = refusal([], ['dynamodb', 'PutItem', { TableName: 'claims', Item: {} }])!;
 
