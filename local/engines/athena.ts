@@ -42,6 +42,8 @@ interface Execution {
 const maxKept = 2_000;
 const maxQueryBytes = 262_144;
 const maxRows = 1_000;
+// Whoever asks for a query that runs is answered when it is over, or after so long: intervals of polls are not imitated.
+const longestAnswerMs = 1_000;
 // Whoever calls by no door.
 const administrator = `arn:aws:iam::${localAccount}:user/administrator`;
 
@@ -72,7 +74,7 @@ export class Athena implements Engine {
       case 'StartQueryExecution':
         return this.start(callerArn, input);
       case 'GetQueryExecution':
-        return { QueryExecution: describe(this.find(input.QueryExecutionId)) };
+        return { QueryExecution: describe(await settled(this.find(input.QueryExecutionId))) };
       case 'GetQueryResults':
         return this.results(callerArn, input);
       case 'StopQueryExecution':
@@ -281,6 +283,17 @@ export class Athena implements Engine {
 }
 
 const isActive = ({ state }: Execution): boolean => state === 'QUEUED' || state === 'RUNNING';
+async function settled(execution: Execution): Promise<Execution> {
+  if (!isActive(execution)) return execution;
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise((over) => {
+    timer = setTimeout(over, longestAnswerMs);
+  });
+  await Promise.race([execution.done, patience]);
+  clearTimeout(timer);
+  return execution;
+}
+
 const invalid = (message: string): AwsError => new AwsError('InvalidRequestException', message);
 
 function describe(execution: Execution): object {

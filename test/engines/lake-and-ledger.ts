@@ -225,7 +225,6 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         const { Status } = (await athena.call('GetQueryExecution', { QueryExecutionId })).QueryExecution;
         if (Status.State === 'SUCCEEDED') break;
         if (Status.State !== 'RUNNING' && Status.State !== 'QUEUED') throw new Error(Status.StateChangeReason);
-        await new Promise((later) => setTimeout(later, 2));
       }
       const { ResultSet } = await athena.call('GetQueryResults', { QueryExecutionId });
       const rows = ResultSet.Rows.slice(1).map(({ Data }: any) => Data.map((one: any) => one.VarCharValue ?? null));
