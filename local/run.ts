@@ -153,7 +153,16 @@ export class Run {
   }
 
   /** Waits until every store has absorbed everything that was accepted. Throws when nothing moves for two minutes. */
-  async drain(signal?: AbortSignal): Promise<void> {
+  absorb(signal?: AbortSignal): Promise<void> {
+    return this.#absorb(async () => true, signal);
+  }
+
+  /** The same, and closes the day then. */
+  drain(signal?: AbortSignal): Promise<void> {
+    return this.#absorb(() => this.#closeDay(), signal);
+  }
+
+  async #absorb(finish: () => Promise<boolean>, signal?: AbortSignal): Promise<void> {
     let progress = '';
     let since = Date.now();
     for (;;) {
@@ -166,7 +175,7 @@ export class Run {
         const isSettled = !this.#unsettled;
         await this.account.engines.dms.settle();
         // Settling may take a while, and records may have come meanwhile; a schedule may have failed.
-        if (isSettled && this.#idle() && (await this.#closeDay())) return;
+        if (isSettled && this.#idle() && (await finish())) return;
       }
       const events = this.account.engines.eventBridge.state();
       const now = JSON.stringify([states.map(({ delivered, held }) => [delivered, held]), events]);

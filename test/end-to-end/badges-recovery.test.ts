@@ -130,7 +130,7 @@ describe('badges recover', () => {
   /** Stops the changes for as long as it takes to compare all answers and counts with the sources. */
   async function expectTheSourcesAnswers(): Promise<void> {
     await traffic.stop();
-    await platform.run.drain();
+    await platform.run.absorb();
     // A load that was not yet swept, since its changes never paused, is now.
     await replications.vouch();
     await expectStale({ inventory: false, orders: false });

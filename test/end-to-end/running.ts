@@ -42,7 +42,7 @@ export class RunningPlatform {
 
   /** What the stores answer once all is absorbed, and what they must answer. */
   async settled() {
-    await this.run.drain();
+    await this.run.absorb();
     const answered = await storeTotals(this.run);
     const total = totalsOf(this.sent);
     return { answered, expected: { merchandising: total, finance: total, lake: total, inventory: unitsOf(this.sent) } };
