@@ -15,4 +15,5 @@ module.exports = {
   },
   testTimeout: 60_000,
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/longest-first.cjs',
 };
