@@ -1,31 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
 import { suspiciousAgeMs } from '../../lambdas/serve/badges/given-up';
-import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { table } from '../../lib/base/table';
 import { BadgesStack } from '../../lib/serve/badges-stack';
 import { LakeStack } from '../../lib/serve/lake-stack';
 import { stageNamed } from '../../lib/stages';
+import { ownApp, stackBefore } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
 const stage = stageNamed('prod');
 let template: Template;
 let stack: BadgesStack;
 beforeAll(() => {
-  const app = new App({
-    outdir,
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const env = { region: stage.region };
-  const before = new Stack(app, 'Before', { env });
-  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const { before, key } = stackBefore(app, stage);
   const epochs = table(before, 'Epochs', {
     stage,
     key,
@@ -43,7 +32,6 @@ beforeAll(() => {
   });
   template = Template.fromStack(stack);
 });
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 const functionWith = (description: RegExp): any =>
   Object.values<any>(template.findResources('AWS::Lambda::Function')).find(({ Properties }) =>

@@ -1,45 +1,30 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { migrations } from '../../lambdas/serve/finance/create-schema/migrations';
 import { rightsOf } from '../../lambdas/serve/finance/create-schema/rights';
-import { EncryptionKey } from '../../lib/base/encryption-key';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { stream } from '../../lib/base/stream';
 import { FinanceStack } from '../../lib/serve/finance-stack';
 import { LakeStack } from '../../lib/serve/lake-stack';
 import { stageNamed } from '../../lib/stages';
+import { ownApp, stackBefore, typesIn } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
 const stage = stageNamed('prod');
 let template: Template;
 beforeAll(() => {
-  const app = new App({
-    outdir,
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const env = { region: stage.region };
   const { vpc } = new NetworkStack(app, 'Network', { stage, env });
-  const before = new Stack(app, 'Before', { env });
-  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const { before, key } = stackBefore(app, stage);
   const lake = new LakeStack(app, 'Lake', { stage, env, sales: stream(before, 'Sales', { stage, key }) });
   template = Template.fromStack(new FinanceStack(app, 'Finance', { stage, env, vpc, lake }));
 });
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 const policyOf = (id: string): any[] =>
   Object.entries<any>(template.findResources('AWS::IAM::Policy')).find(([name]) => name.startsWith(id))![1].Properties
     .PolicyDocument.Statement;
 
 test('it holds what it is made of, and nothing else', () => {
-  const counts: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
-
-  expect(counts).toEqual({
+  expect(typesIn(template)).toEqual({
     'AWS::EC2::SecurityGroup': 1,
     'AWS::Events::Rule': 1,
     'AWS::IAM::Policy': 12,

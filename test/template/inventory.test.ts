@@ -1,27 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { table } from '../../lib/base/table';
 import { InventoryStack } from '../../lib/serve/inventory-stack';
 import { stageNamed } from '../../lib/stages';
+import { ownApp, stackBefore, typesIn } from './own-app';
 
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
 const stage = stageNamed('prod');
 let template: Template;
 beforeAll(() => {
-  const app = new App({
-    outdir,
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const env = { region: stage.region };
-  const before = new Stack(app, 'Before', { env });
-  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const { before, key } = stackBefore(app, stage);
   template = Template.fromStack(
     new InventoryStack(app, 'Inventory', {
       stage,
@@ -32,13 +21,9 @@ beforeAll(() => {
     }),
   );
 });
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 test('it holds what it is made of, and nothing else', () => {
-  const counts: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(template.toJSON().Resources)) counts[Type] = (counts[Type] ?? 0) + 1;
-
-  expect(counts).toEqual({
+  expect(typesIn(template)).toEqual({
     'AWS::ApiGateway::Deployment': 1,
     'AWS::ApiGateway::GatewayResponse': 3,
     'AWS::ApiGateway::Method': 1,

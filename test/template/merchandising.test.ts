@@ -1,16 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { EncryptionKey } from '../../lib/base/encryption-key';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { stream } from '../../lib/base/stream';
 import { MerchandisingStack } from '../../lib/serve/merchandising-stack';
 import { type Stage, stageNamed } from '../../lib/stages';
-
-const outdir = mkdtempSync(join(tmpdir(), 'tillstream-synth-'));
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+import { ownApp, stackBefore, typesIn } from './own-app';
 
 interface Synthesized {
   readonly stack: MerchandisingStack;
@@ -21,16 +14,10 @@ const synthesized = new Map<Stage['name'], Synthesized>();
 function synthesize(name: Stage['name'] = 'prod'): Synthesized {
   const known = synthesized.get(name);
   if (known !== undefined) return known;
-  const app = new App({
-    outdir: join(outdir, name),
-    analyticsReporting: false,
-    treeMetadata: false,
-    builtinCloudFormationValidation: false,
-  });
+  const app = ownApp();
   const stage = stageNamed(name);
   const env = { region: stage.region };
-  const before = new Stack(app, 'Before', { env });
-  const { key } = new EncryptionKey(before, 'Key', { stage, description: 'before' });
+  const { before, key } = stackBefore(app, stage);
   const { vpc, functions } = new NetworkStack(app, 'Network', { stage, env });
   const sales = stream(before, 'Sales', { stage, key });
   const stack = new MerchandisingStack(app, 'Merchandising', { stage, env, vpc, functions, sales });
@@ -59,11 +46,7 @@ const actionsOf = (prefix: string, service: RegExp) =>
   [...new Set(statementsOf(prefix).flatMap(({ actions }) => actions))].filter((action) => service.test(action)).sort();
 
 test('it holds what it is made of, and nothing else', () => {
-  const counts: Record<string, number> = {};
-  for (const { Type } of Object.values<any>(synthesize().template.toJSON().Resources))
-    counts[Type] = (counts[Type] ?? 0) + 1;
-
-  expect(counts).toEqual({
+  expect(typesIn(synthesize().template)).toEqual({
     'AWS::ApiGateway::Deployment': 1,
     'AWS::ApiGateway::GatewayResponse': 3,
     'AWS::ApiGateway::Method': 5,
