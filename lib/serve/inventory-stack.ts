@@ -110,6 +110,8 @@ export class InventoryStack extends Stack {
     count.consumer
       .uses(claims, 'CLAIMS_TABLE_NAME', ['PartiQLInsert', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
       .environment('CLAIM_DAYS', String(readerClaimDays(stage)));
+    // They look for what Lambda gave up; a reader of a stream may list the bucket in any case.
+    for (const fn of [count.consumer, sweep]) fn.environment('RETENTION_HOURS', String(stage.streams.retentionHours));
     for (const consumer of [count.consumer, apply.consumer]) consumer.holdsIn(held, 'held', 'HELD_BUCKET_NAME');
     apply.consumer.readsGivenUp(held);
     for (const fn of [count.consumer, apply.consumer, sweep])
@@ -177,8 +179,7 @@ export class InventoryStack extends Stack {
       memoryMebibytes: 512,
     })
       .readsGivenUp(held)
-      .environment('HELD_BUCKET_NAME', held.bucketName)
-      .environment('RETENTION_HOURS', String(stage.streams.retentionHours));
+      .environment('HELD_BUCKET_NAME', held.bucketName);
     everyMinute(this, 'SweepSchedule', {
       description: 'Sweeps after loads and tells the age of positions',
       target: sweep,

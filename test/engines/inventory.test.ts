@@ -142,10 +142,11 @@ describe('failures', () => {
   const some = batch.slice(0, 30);
   const records = [...some, ...some.slice(0, 5), 'no sale', ...salesBeats()];
   const calls = {
-    // The beats of the sales (twice) and the registry, and the journal.
-    'dynamodb:GetItem': 2,
-    'dynamodb:BatchGetItem': 3,
-    'dynamodb:Query': 1,
+    // The beats of the sales (three times) and the registry (twice: beats this old are looked behind), and the journal.
+    'dynamodb:GetItem': 3,
+    'dynamodb:BatchGetItem': 4,
+    'dynamodb:Query': 2,
+    's3:ListObjectsV2': 1,
     // A pack, its lane, and its end; the mark of what is held; the maps of the beats, and beats, 25 at once.
     'dynamodb:PutItem': 2,
     'dynamodb:UpdateItem': 5,

@@ -24,6 +24,7 @@ const feed = new SalesFeed({
   registry: new HeldRegistry(online, requireEnv('STATE_TABLE_NAME')),
   s3: s3Client(),
   heldBucket: requireEnv('HELD_BUCKET_NAME'),
+  retentionHours: Number(requireEnv('RETENTION_HOURS')),
 });
 const counter = new Counter(
   new LanesTable(dynamoDb, { tableName: claimsTableName, packDays: claimDays }),

@@ -4,19 +4,25 @@ import type { BeatRecord, SaleRecord } from '../../../base/runtime/sales-in';
 import type { BeatsTable } from '../../badges/beats-table';
 import type { HeldRegistry } from '../../badges/held-registry';
 import { ageSecondsOf, type Beat, type BeatsItem, oldestBeat } from '../../badges/watermark';
+import { GivenUpSales } from '../given-up-sales';
 
 export interface SalesFeedProps {
   readonly beats: BeatsTable;
   readonly registry: HeldRegistry;
   readonly s3: S3Client;
   readonly heldBucket: string;
+  readonly retentionHours: number;
 }
 
 const feed = 'sales';
 
 /** How far the counting of sales has come, kept as it is of a source database: by beats, and by what is held. */
 export class SalesFeed {
-  constructor(private readonly props: SalesFeedProps) {}
+  readonly #givenUp: GivenUpSales;
+
+  constructor(private readonly props: SalesFeedProps) {
+    this.#givenUp = new GivenUpSales(props);
+  }
 
   async read(): Promise<BeatsItem> {
     return (await this.props.beats.read([feed])).get(feed)!;
@@ -46,6 +52,9 @@ export class SalesFeed {
 
   /** Notes beats: all sales before them must be counted by now. */
   async note(records: readonly BeatRecord[], known: BeatsItem): Promise<void> {
+    const arrivals = records.map(({ record }) => record.original.kinesis.approximateArrivalTimestamp * 1_000);
+    // A batch before this one may be missing, and its beats would hide it.
+    if (this.#givenUp.isSuspicious(Math.min(...arrivals))) await this.#givenUp.check();
     const newest = new Map<string, Beat>();
     for (const { record, beat } of records) {
       const { slot, beatAt } = beat;

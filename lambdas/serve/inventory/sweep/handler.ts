@@ -13,13 +13,12 @@ import { LoadSweep } from '../../badges/sweep/load-sweep';
 import { SweepWalk } from '../../badges/sweep/sweep-walk';
 import { ageSecondsOf } from '../../badges/watermark';
 import { PositionView } from '../apply/position-view';
+import { GivenUpSales } from '../given-up-sales';
 import { PositionsTable } from '../positions-table';
-import { oldestGivenUp, withGivenUp } from './given-up';
 
 const dynamoDb = dynamoDbClient();
 const s3 = s3Client();
 const heldBucket = requireEnv('HELD_BUCKET_NAME');
-const retentionHours = Number(requireEnv('RETENTION_HOURS'));
 const stateTableName = requireEnv('STATE_TABLE_NAME');
 const tableName = requireEnv('POSITIONS_TABLE_NAME');
 const state = new StateTable(dynamoDb, {
@@ -36,6 +35,10 @@ const positions = new PositionsTable(dynamoDb, {
 const applier = new RowApplier(state, new PositionView(state, online, positions));
 const beats = new BeatsTable(online);
 const registry = new HeldRegistry(online, stateTableName);
+const givenUpSales = new GivenUpSales({
+  ...{ beats, registry, s3, heldBucket },
+  retentionHours: Number(requireEnv('RETENTION_HOURS')),
+});
 const load = new LoadSweep({
   epochs: new Epochs(dynamoDb, requireEnv('EPOCHS_TABLE_NAME')),
   beats,
@@ -58,9 +61,8 @@ const feeds = ['inventory', 'sales'] as const;
  * Failure: thrown; the next run goes on from the page that was noted last.
  */
 export async function handler(_event: unknown, context?: Pick<Context, 'getRemainingTimeInMillis'>): Promise<void> {
-  const putAsideAt = await oldestGivenUp(s3, heldBucket);
   // What of it is the database's, the sweep of its load reads for itself.
-  await registry.revise('sales', (marks) => ({ marks: withGivenUp(marks, putAsideAt, retentionHours) }));
+  await givenUpSales.check();
   const { swept, isDone } = await load.sweep(
     'inventory',
     () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > reservedMs,
