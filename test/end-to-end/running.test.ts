@@ -1,7 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { Client } from 'pg';
+import { type Settled, settlementFile } from '../engine-rig/settlements';
 import { makeFolder } from './folder';
 import { Program } from './program';
 import { makeSale, totalsOf, unitsOf } from './sales';
@@ -83,31 +86,95 @@ describe('a run', () => {
     expect(faults).toHaveLength(6);
   }, 60_000);
 
-  test('closes any day on demand, and what it was asked wrongly fails at once and says why', async () => {
-    const { aws, dailyCloseArn, reportsDir } = await program.endpoints();
+  /** Runs the daily workflow to its end. */
+  async function close(input: object) {
+    const { aws, dailyCloseArn } = await program.endpoints();
     const client = new SFNClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws });
-    const close = async (input: object) => {
-      const { executionArn } = await client.send(
-        new StartExecutionCommand({ stateMachineArn: dailyCloseArn, input: JSON.stringify(input) }),
-      );
-      for (;;) {
-        const execution = await client.send(new DescribeExecutionCommand({ executionArn: executionArn! }));
-        if (execution.status !== 'RUNNING') return execution;
-        await delay(100);
+    const { executionArn } = await client.send(
+      new StartExecutionCommand({ stateMachineArn: dailyCloseArn, input: JSON.stringify(input) }),
+    );
+    for (;;) {
+      const execution = await client.send(new DescribeExecutionCommand({ executionArn: executionArn! }));
+      if (execution.status !== 'RUNNING') {
+        client.destroy();
+        return execution;
       }
-    };
+      await delay(100);
+    }
+  }
 
+  test('a day that is asked for wrongly fails at once and says why', async () => {
     const wrong = await close({ businessDate: '2016-02-30' });
-    const right = await close({ businessDate: '2016-03-07' });
 
     expect(wrong).toMatchObject({ status: 'FAILED', error: 'InvalidInput' });
     expect(wrong.cause).toContain('use a date as yyyy-MM-dd');
-    expect([right.status, right.cause]).toEqual(['SUCCEEDED', undefined]);
-    const { Reconcile, Report } = JSON.parse(right.output!);
-    expect(Reconcile.outcome).toMatchObject({ unexplainedMinorUnits: 0, explainedPercent: 100 });
-    expect(Report.outcome.page).toBe('reconciliation/2016-03-07/report.html');
-    expect(existsSync(join(reportsDir, Report.outcome.page))).toBe(true);
-    client.destroy();
+  });
+
+  test('closes any days on demand: a settlement file that was dropped is in the report, to the cent, and again nothing changes', async () => {
+    const { aws, settlementBucket, reportsDir, warehouseUrl } = await program.endpoints();
+    const sold = (number: number) => {
+      const { occurredAt, tenders } = makeSale(number) as unknown as {
+        occurredAt: string;
+        tenders: { amount: number }[];
+      };
+      return { occurredAt, amount: tenders[0]!.amount };
+    };
+    // The sales of these days: one is settled as sold, one by 1.23 less, a return as given back, one is still to come. The
+    // gateway takes longer than it says.
+    const [exact, less, back, later] = [sold(1), sold(61), sold(121), sold(181)].map(
+      ({ amount }) => amount,
+    ) as number[];
+    const settled = (number: number, kind: 'payment' | 'refund', gross: number): Settled => ({
+      ...{ kind, gross, fee: 7, reference: `REF${number}`, merchantReference: `T-${number}` },
+      occurredAt: sold(number).occurredAt.replace('.000Z', 'Z'),
+    });
+    const batch = { batch: '77', currency: 'USD', settledDate: '2011-02-15' };
+    const file = settlementFile.adyen({
+      ...batch,
+      settled: [settled(1, 'payment', exact!), settled(61, 'payment', less! - 123), settled(121, 'refund', -back!)],
+    });
+    const ledger = new Client({ connectionString: warehouseUrl });
+    await ledger.connect();
+    const booked = "SELECT 1 FROM finance.sale_tenders WHERE business_date BETWEEN '2011-02-01' AND '2011-02-14'";
+    while ((await ledger.query(booked)).rowCount !== 4) await delay(100);
+    await ledger.end();
+    const s3 = new S3Client({ endpoint: aws.endpoint, region: aws.region, credentials: aws, forcePathStyle: true });
+    await s3.send(new PutObjectCommand({ Bucket: settlementBucket, Key: 'incoming/adyen/77.csv', Body: file }));
+    s3.destroy();
+
+    const asked = { businessDate: '2011-02-14', days: 14, asOf: '2011-02-16' };
+    const runs = [await close(asked), await close(asked)];
+
+    expect(runs.map(({ status, cause }) => [status, cause])).toEqual(Array(2).fill(['SUCCEEDED', undefined]));
+    const outcomes = runs.map(({ output }) => JSON.parse(output!));
+    expect(outcomes.map(({ CloseDay }) => CloseDay.outcome)).toEqual([
+      { closed: 14, restated: 0, lateSales: 0 },
+      { closed: 0, restated: 0, lateSales: 0 },
+    ]);
+    for (const { Reconcile } of outcomes)
+      expect(Reconcile.outcome).toMatchObject({ breaks: 4, unexplainedMinorUnits: 0, explainedPercent: 100 });
+    const { page, csv } = outcomes[0].Report.outcome;
+    const read = (name: string) => readFileSync(join(reportsDir, name), 'utf8');
+    const column = (table: string, ...names: string[]) => {
+      const [header, ...rows] = table
+        .trimEnd()
+        .split('\r\n')
+        .map((line) => line.split(','));
+      return rows.map((row) => names.map((name) => row[header!.indexOf(name)]).join(' '));
+    };
+    expect(column(read(csv[0]), 'transaction_id', 'class', 'difference').sort()).toEqual([
+      ...['T-1 timing 0', 'T-121 timing 0', 'T-61 amount -123', 'T-61 timing 0'],
+    ]);
+    expect(column(read(csv[1]), 'business_date', 'tendered').filter((day) => !day.endsWith(' '))).toEqual([
+      ...[`2011-02-02 ${exact}`, `2011-02-06 ${less}`, `2011-02-10 ${-back!}`, `2011-02-14 ${later}`],
+    ]);
+    const text = read(page).replaceAll(/<small>.*?<\/small>|<[^>]+>|\s+/g, ' ');
+    const settledGross = exact! + less! - 123 - back!;
+    const proof = [settledGross + 123 + later!, -123, 0, settledGross, later!].map((cents) =>
+      (cents / 100).toLocaleString('en', { minimumFractionDigits: 2 }).replace('-', '\u2212'),
+    );
+    // Ledger, explained, unexplained, settled gross, in transit.
+    expect(text.replaceAll(/ +/g, ' ')).toContain(`adyen USD ${proof.join(' ')} `);
   }, 60_000);
 
   test('ends cleanly when it is told to, and leaves its state', async () => {
