@@ -3,6 +3,7 @@ import { explain } from '../lambdas/serve/badges/receipt/explanation';
 import { receiptQuery, reEvaluate, toldRows } from '../lambdas/serve/badges/receipt/re-evaluation';
 import { decodeReceipt } from '../lambdas/serve/badges/receipt/receipt';
 import { lakeOf, lakeOptions, lakeUsage } from './badges/lake';
+import { runCommand } from './command/run-command';
 
 /**
  * Computes the answer of a receipt anew from the lake's history, and says which row and which rule decided. Ends with 0 when
@@ -15,15 +16,7 @@ const usage = `usage: node build/bin/badge-receipt.js RECEIPT [options]
 ${lakeUsage}
   --json          print the answer alone, as it was given`;
 
-async function main(): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  const { receipt, text, lake, onlyJson } = options;
+async function run({ receipt, text, lake, onlyJson }: ReturnType<typeof parse>): Promise<number> {
   const rows = toldRows(await lake.rows(receiptQuery(receipt)));
   const result = reEvaluate(receipt, rows);
   switch (result.outcome) {
@@ -56,12 +49,4 @@ function parse() {
   return { receipt, text, lake: lakeOf(values), onlyJson: values.json };
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`badge-receipt failed: ${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+void runCommand({ name: 'badge-receipt', usage, parse, run });

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { trainingSetColumns, trainingSetQuery } from '../lambdas/base/domain/badge-history';
 import { lakeOf, lakeOptions, lakeUsage } from './badges/lake';
+import { runCommand } from './command/run-command';
 
 /**
  * Writes the features of badges as lookups could read them at a time, a row per SKU and centre: what was committed by then
@@ -15,15 +16,7 @@ ${lakeUsage}
   --output FILE   where the rows go, as CSV (default: to the terminal)
   --query         print the query and run nothing`;
 
-async function main(): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  const { sql, lake, file } = options;
+async function run({ sql, lake, file }: ReturnType<typeof parse>): Promise<number> {
   if (lake === undefined) {
     console.log(sql);
     return 0;
@@ -64,12 +57,4 @@ function parse() {
   return { sql: trainingSetQuery(known), lake: query ? undefined : lakeOf(values), file };
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`badge-training-set failed: ${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+void runCommand({ name: 'badge-training-set', usage, parse, run });

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { runCommand } from './command/run-command';
 import { redriveHeld } from './redrive/redrive-held';
 
 /**
@@ -16,15 +17,14 @@ const usage = `usage: node build/bin/redrive.js --bucket BUCKET --function FUNCT
   --endpoint URL         of AWS's APIs, for the local run
   --dry-run              say what would be sent, send nothing`;
 
-async function main(): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  const { bucket, functionName, prefixes, maximumAgeDays, endpoint, dryRun } = options;
+async function run({
+  bucket,
+  functionName,
+  prefixes,
+  maximumAgeDays,
+  endpoint,
+  dryRun,
+}: ReturnType<typeof parse>): Promise<number> {
   const client = endpoint === undefined ? {} : { endpoint };
   const { done, records, left, heldAgain } = await redriveHeld(
     new S3Client({ ...client, forcePathStyle: true }),
@@ -57,12 +57,4 @@ function parse() {
   return { bucket, functionName, prefixes, maximumAgeDays, endpoint, dryRun: values['dry-run'] };
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`redrive failed: ${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+void runCommand({ name: 'redrive', usage, parse, run });

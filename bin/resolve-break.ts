@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { invoke } from './command/invoke';
+import { runCommand } from './command/run-command';
 
 /**
  * Records what was found out about a break of the reconciliation: who, when and why. Changes neither ledger nor settlement.
@@ -13,24 +15,12 @@ const usage = `usage: node build/bin/resolve-break.js --function FUNCTION --brea
   --reason TEXT          what it is, at most 1,000 bytes; no card numbers
   --endpoint URL         of AWS's APIs, for the local run`;
 
-async function main(): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  const { functionName, endpoint, ...resolution } = options;
+async function run({ functionName, endpoint, ...resolution }: ReturnType<typeof parse>): Promise<number> {
   const client = new LambdaClient({
     ...(endpoint === undefined ? {} : { endpoint }),
     requestHandler: { requestTimeout: 2 * 60_000 },
   });
-  const { Payload, FunctionError } = await client.send(
-    new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(resolution) }),
-  );
-  const answer = JSON.parse(Buffer.from(Payload ?? []).toString());
-  if (FunctionError !== undefined) throw new Error(answer.errorMessage);
+  const answer = await invoke(client, functionName, resolution);
   if (!answer.resolved) {
     console.error(`not recorded: ${answer.message}`);
     return 1;
@@ -65,12 +55,4 @@ function parse() {
   };
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`resolve-break failed: ${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+void runCommand({ name: 'resolve-break', usage, parse, run });

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { invoke } from './command/invoke';
+import { runCommand } from './command/run-command';
 
 /** Makes and proves snapshots on demand. Ends with 0 when it went well, 1 when it did not, 2 when it was called wrongly. */
 const usage = `usage: node build/bin/snapshot.js [options]
@@ -12,28 +14,16 @@ const usage = `usage: node build/bin/snapshot.js [options]
   --rebuild YYYY-Www   make nothing: make this snapshot's rows again from its inputs, and compare
   --local FOLDER       in the local run with this state folder, instead of --function: .local`;
 
-async function main(): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse();
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    return 2;
-  }
-  const { functionName, client, request } = options;
+async function run({ functionName, client, request }: ReturnType<typeof parse>): Promise<number> {
   const lambda = new LambdaClient({
     ...client,
     // The function may take its fifteen minutes, and a second invocation while the first still runs helps nobody.
     maxAttempts: 1,
     requestHandler: { requestTimeout: 16 * 60_000 },
   });
-  const { FunctionError, Payload } = await lambda.send(
-    new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }),
-  );
-  const text = Payload?.transformToString() ?? '';
-  if (FunctionError !== undefined) throw new Error(JSON.parse(text).errorMessage);
-  console.log(text);
-  return JSON.parse(text).left === 0 ? 0 : 1;
+  const outcome = await invoke(lambda, functionName, request);
+  console.log(JSON.stringify(outcome));
+  return outcome.left === 0 ? 0 : 1;
 }
 
 function parse() {
@@ -56,12 +46,4 @@ function parse() {
   return { functionName: snapshotFunction as string, client: { endpoint, region, credentials }, request };
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`snapshot failed: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+void runCommand({ name: 'snapshot', usage, parse, run });

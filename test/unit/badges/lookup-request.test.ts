@@ -1,5 +1,6 @@
 import { readPolicy } from '../../../lambdas/serve/badges/lookup/policy';
-import { mostSkus, readQuery } from '../../../lambdas/serve/badges/lookup/request';
+import { readQuery } from '../../../lambdas/serve/badges/lookup/request';
+import { mostSkus } from '../../../lambdas/serve/lookup-request';
 
 const named = (count: number, prefix = 'S') => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readStockPolicy } from '../../../lambdas/base/domain/stock-policy';
-import { mostLocations, mostSkus, readQuery } from '../../../lambdas/serve/inventory/lookup/request';
+import { readQuery } from '../../../lambdas/serve/inventory/lookup/request';
 import { stockTriggerSchemaText } from '../../../lambdas/serve/inventory/stock-trigger';
+import { mostPlaces, mostSkus } from '../../../lambdas/serve/lookup-request';
 import { stageNamed } from '../../../lib/stages';
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
@@ -19,7 +20,7 @@ test.each([
 });
 
 test('the most that is taken fits into one round trip of 100 keys', () => {
-  for (let locations = 1; locations <= mostLocations; locations++) {
+  for (let locations = 1; locations <= mostPlaces; locations++) {
     const skus = mostSkus(locations);
     expect(skus).toBeGreaterThan(0);
     expect(2 + locations + skus * (1 + locations)).toBeLessThanOrEqual(100);

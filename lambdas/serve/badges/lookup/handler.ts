@@ -1,7 +1,6 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { dynamoDbClient } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { countMetrics, log } from '../../../base/runtime/log';
+import { lookupApi } from '../../lookup-api';
 import { BadgeClient } from '../client';
 import { readPolicy } from './policy';
 import { readQuery } from './request';
@@ -11,7 +10,6 @@ const badges = new BadgeClient({
   tableName: requireEnv('ONLINE_TABLE_NAME'),
   policy: readPolicy(requireEnv('BADGE_POLICY')),
 });
-const retryAfterSeconds = 1;
 
 /**
  * Answers which SKUs can be promised for the same day, from which centre, and how old that knowledge is:
@@ -20,39 +18,9 @@ const retryAfterSeconds = 1;
  * On repeat: reads, and changes nothing. On bad data: 400, and the answer says what was got and what is allowed. On
  * failure: 503 with Retry-After. What could not be read is never guessed, so a page without an answer shows no badge.
  */
-export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-  const request = readQuery(event.multiValueQueryStringParameters);
-  if ('code' in request) {
-    count({ Refused: 1 });
-    return json(400, request);
-  }
-  try {
-    const answered = await badges.lookup(request);
-    const { answers } = answered;
-    count({
-      Answers: answers.length,
-      Badges: answers.filter(({ badge }) => badge).length,
-      StaleAnswers: answers.filter(({ stale }) => stale).length,
-    });
-    return json(200, answered);
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
-    log.error('lookup failed', { error: name, detail: message.slice(0, 500) });
-    count({ Unavailable: 1 });
-    const again = { code: 'unavailable', message: 'the online table did not answer: ask again' };
-    return json(503, again, { 'Retry-After': String(retryAfterSeconds) });
-  }
-}
-
-function count(counts: Readonly<Record<string, number>>): void {
-  countMetrics({ Refused: 0, Answers: 0, Badges: 0, StaleAnswers: 0, Unavailable: 0, ...counts });
-}
-
-function json(statusCode: number, body: object, headers: Record<string, string> = {}): APIGatewayProxyResult {
-  return {
-    statusCode,
-    // An answer states its age when it is made; kept anywhere, it would grow older than it says.
-    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
-    body: JSON.stringify(body),
-  };
-}
+export const handler = lookupApi({
+  read: readQuery,
+  lookup: (request) => badges.lookup(request),
+  counts: (answers) => ({ Badges: answers.filter(({ badge }) => badge).length }),
+  source: 'the online table',
+});
