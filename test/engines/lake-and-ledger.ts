@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { Client } from 'pg';
+import { Pool } from 'pg';
 import { netOf, type Sale, signOf } from '../../lambdas/base/domain/sale';
 import { oneRowPerKey, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import type { Part } from '../../lambdas/serve/finance/create-schema/rights';
@@ -85,6 +85,8 @@ export interface LakeAndLedger {
   warehouseUrl(): string;
   /** Runs the deploy step of the ledger's schema. */
   createSchema(): Promise<{ Status: string; Reason?: string }>;
+  /** Empties the ledger's tables, whose schema stays. */
+  emptyLedger(): Promise<void>;
   /** Delivers what Firehose holds. */
   flush(): Promise<void>;
   /** Keys of the lake's objects. */
@@ -174,15 +176,8 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
     const { Contents = [] } = await s3.call('ListObjectsV2', { Bucket: buckets.lake, Prefix: prefix });
     return Contents.map(({ Key }: { Key: string }) => Key) as string[];
   };
-  const sql = async (query: string) => {
-    const client = new Client({ connectionString: redshift!.warehouseUrl() });
-    await client.connect();
-    try {
-      return (await client.query(query)).rows;
-    } finally {
-      await client.end();
-    }
-  };
+  const administrator = redshift && new Pool({ connectionString: redshift.warehouseUrl() });
+  const sql = async (query: string) => (await administrator!.query(query)).rows;
 
   return {
     rig,
@@ -264,6 +259,12 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
           ),
         }),
       ),
+    async emptyLedger() {
+      const tables = await sql(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'finance' AND tablename <> 'schema_versions'",
+      );
+      await sql(`TRUNCATE ${tables.map(({ tablename }) => `finance.${tablename}`).join(', ')}`);
+    },
     flush: () => firehose.flush(),
     async lakeTotals() {
       const source = async (table: typeof saleLines) => {
@@ -280,6 +281,7 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
     },
     ledgerTotals: async () => numbers((await sql(totalsQuery('finance.sale_lines', 'finance.sale_tenders')))[0]!),
     async close() {
+      await administrator?.end();
       await rig.close();
       glue.close();
       await postgres?.stop();

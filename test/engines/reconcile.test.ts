@@ -22,10 +22,7 @@ afterAll(async () => {
 });
 
 async function empty(): Promise<void> {
-  const { rows } = await client.query(
-    "SELECT tablename FROM pg_tables WHERE schemaname = 'finance' AND tablename <> 'schema_versions'",
-  );
-  await client.query(`TRUNCATE ${rows.map(({ tablename }) => `finance.${tablename}`).join(', ')}`);
+  await finance.emptyLedger();
   finance.rig.forget();
 }
 

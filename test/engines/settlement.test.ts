@@ -7,12 +7,12 @@ type Gateway = keyof typeof settlementFile;
 let finance: LakeAndLedger;
 beforeAll(async () => {
   finance = await openLakeAndLedger({ ledger: true });
+  expect(await finance.createSchema()).toMatchObject({ Status: 'SUCCESS' });
 }, 120_000);
 beforeEach(async () => {
-  await finance.sql('DROP SCHEMA IF EXISTS finance CASCADE');
+  await finance.emptyLedger();
   for (const Bucket of [finance.buckets.settlement, finance.buckets.manifests])
     for (const Key of await keys(Bucket)) await finance.s3.call('DeleteObject', { Bucket, Key });
-  expect(await finance.createSchema()).toMatchObject({ Status: 'SUCCESS' });
   finance.rig.forget();
 });
 afterAll(() => finance.close());
