@@ -181,6 +181,18 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       reason: "Athena names a query's result after the query, and writes and reads it in the name of its caller",
     },
     { finding: wildcard(`${lakeBucket}/compacted/*`), at: ['Lake/Compaction/Compact/Role'], reason: ownFolder },
+    {
+      finding: wildcard(
+        `Tillstream-${stage.name}-Lake:ExportsOutputFnGetAttQueriesResultsB9A74B2CArnED97EBB6/results/*`,
+      ),
+      at: ['Merchandising/Comparison/Compare/Role'],
+      reason: "Athena names a query's result after the query, and writes and reads it in the name of its caller",
+    },
+    ...['sale_lines', 'compacted'].map((folder) => ({
+      finding: wildcard(`${lakeBucketElsewhere}/${folder}/*`),
+      at: ['Merchandising/Comparison/Compare/Role'],
+      reason: 'Athena reads the files of this table, of any date, in the name of its caller',
+    })),
     ...['sale_lines', 'sale_tenders'].map((table) => ({
       finding: wildcard(`${lakeBucket}/${table}/*`),
       at: ['Lake/Snapshots/Make/Role', 'Lake/Compaction/Compact/Role'],
@@ -231,6 +243,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       at: [
         ...['Cdc/PrepareSource/Role', 'Cdc/Beat/Role'],
         ...['Merchandising/MintTokens/Role', 'Merchandising/Writer/Consumer/Role', 'Merchandising/Answers/Query/Role'],
+        'Merchandising/Comparison/Compare/Role',
       ],
       reason: 'Lambda makes the network interface of a function in a network by its role; before that it has no name',
     },

@@ -50,15 +50,16 @@ export function createPlatform(app: App, stage: Stage) {
   });
 
   const { sales } = refine;
+  const lake = new LakeStack(app, 'Lake', { ...properties('Lake', 'sales as Parquet, full history'), sales });
   const merchandising = new MerchandisingStack(app, 'Merchandising', {
     ...properties('Merchandising', 'sales as time series, minutes old'),
     vpc,
     functions,
     sales,
+    lake,
   });
   // API Gateway writes access logs by the account's role, which that stack sets.
   merchandising.addStackDependency(cardholder);
-  const lake = new LakeStack(app, 'Lake', { ...properties('Lake', 'sales as Parquet, full history'), sales });
 
   const badges = new BadgesStack(app, 'Badges', {
     ...properties('Badges', 'same-day badges, minutes fresh at worst'),

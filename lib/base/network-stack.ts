@@ -25,8 +25,8 @@ export interface NetworkStackProps extends StackProps {
 
 /**
  * Private subnets in three zones without a way to the internet, for what insists on a network: Redshift, InfluxDB and its
- * two functions, DMS and the functions that write to the source databases. S3 and DynamoDB are reached by gateway
- * endpoints, Secrets Manager and Kinesis by interface endpoints; no NAT.
+ * functions, DMS and the functions that write to the source databases. S3 and DynamoDB are reached by gateway endpoints,
+ * Secrets Manager, Kinesis and Athena by interface endpoints; no NAT.
  */
 export class NetworkStack extends Stack {
   readonly vpc: IVpc;
@@ -61,6 +61,7 @@ export class NetworkStack extends Stack {
       const services = {
         SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
         Kinesis: InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+        Athena: InterfaceVpcEndpointAwsService.ATHENA,
       };
       for (const [name, service] of Object.entries(services))
         new InterfaceVpcEndpoint(this, name, {

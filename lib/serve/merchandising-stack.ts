@@ -12,13 +12,17 @@ import { heldBucket } from '../base/private-bucket';
 import type { Signal } from '../base/signal';
 import { businessMetric, StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
+import type { LakeStack } from './lake-stack';
 import { MerchandisingApi } from './merchandising-api';
+import { MerchandisingComparison } from './merchandising-comparison';
 
 export interface MerchandisingStackProps extends StackProps {
   readonly stage: Stage;
   readonly vpc: IVpc;
   readonly functions: ISecurityGroup;
   readonly sales: Stream;
+  /** What the time series are compared with. */
+  readonly lake: LakeStack;
 }
 
 const organization = 'tillstream';
@@ -31,7 +35,7 @@ export class MerchandisingStack extends Stack {
   readonly endpoint: string;
   readonly readTokenSecret: Secret;
 
-  constructor(scope: Construct, id: string, { stage, vpc, functions, sales, ...props }: MerchandisingStackProps) {
+  constructor(scope: Construct, id: string, { stage, vpc, functions, sales, lake, ...props }: MerchandisingStackProps) {
     super(scope, id, props);
     const { key } = new EncryptionKey(this, 'EncryptionKey', { stage, description: 'Tillstream merchandising' });
     // By its ARN, since CDK would write grants with wildcards into the policy of a key that it knows.
@@ -156,9 +160,25 @@ export class MerchandisingStack extends Stack {
       .readsSecret(readToken, 'READ_TOKEN_SECRET_ARN');
     query.node.addDependency(minted);
 
+    const comparison = new MerchandisingComparison(this, 'Comparison', {
+      stage,
+      key,
+      directory: 'serve/merchandising/influxdb/compare',
+      network: { vpc, securityGroups: [functions, caller] },
+      lake,
+    });
+    comparison.compare
+      .environment('INFLUXDB_ENDPOINT', instance.attrEndpoint)
+      .environment('SALES_DATABASE', salesDatabase)
+      .environment('ITEMS_DATABASE', itemsDatabase)
+      .readsSecret(readToken, 'READ_TOKEN_SECRET_ARN')
+      .readsSecret(writeToken, 'WRITE_TOKEN_SECRET_ARN');
+    comparison.node.addDependency(minted);
+
     this.signals = [
       ...writer.signals,
       ...signals,
+      ...comparison.signals,
       {
         name: 'MerchandisingBeyondRetention',
         metric: businessMetric(writer.consumer, 'PointsBeyondRetention'),

@@ -44,6 +44,27 @@ describe('a function can do what its role allows, and no more', () => {
     },
     60_000,
   );
+
+  test('merchandising is compared with the lake by what the role of the comparison allows', async () => {
+    const { run } = platform;
+    const sale = makeSale(next++);
+    await platform.send([sale]);
+    await platform.settled();
+    const hour = String(sale.occurredAt).slice(0, 13);
+
+    const { payload } = await run.account.invoke(platform.functionNamed('Merchandising-Comparison'), {
+      from: `${hour}:00Z`,
+      to: `${new Date(Date.parse(`${hour}:00Z`) + 3_600_000).toISOString().slice(0, 13)}:00Z`,
+    });
+
+    expect(JSON.parse(payload)).toEqual({
+      hoursCompared: 1,
+      salesMissing: 0,
+      pointsWritten: 0,
+      beyondRetention: 0,
+      left: null,
+    });
+  }, 60_000);
 });
 
 async function problemOf(state: () => string | undefined): Promise<string> {

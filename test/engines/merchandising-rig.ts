@@ -15,7 +15,7 @@ const databases = { sales: 'merchandising', items: 'merchandising_items' };
 export interface MerchandisingRig {
   readonly rig: Rig;
   /** A fresh container of the function in this directory of the room. */
-  open(directory: 'write' | 'query'): Container;
+  open(directory: 'write' | 'query' | 'compare', more?: Readonly<Record<string, string>>): Container;
   /** What the API answers, under this path and with these parameters; a list gives one several times. */
   ask(
     question: string,
@@ -25,6 +25,8 @@ export interface MerchandisingRig {
   readonly statements: string[];
   /** Refuses the next writes. */
   failWrites(times: number): void;
+  /** Says that the next writes are done, and forgets them. */
+  loseWrites(times: number): void;
   close(): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
 
   const statements: string[] = [];
   let failures = 0;
+  let losses = 0;
   const realFetch = globalThis.fetch;
   globalThis.fetch = (async (address: string, options: any = {}) => {
     const { host, pathname, searchParams } = new URL(address);
@@ -46,6 +49,10 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
     if (pathname === '/write' && failures > 0) {
       failures--;
       return new Response('{"message":"unavailable"}', { status: 503 });
+    }
+    if (pathname === '/write' && losses > 0) {
+      losses--;
+      return new Response(null, { status: 204 });
     }
     const request = { method, path: pathname, query: searchParams, headers, body: Buffer.from(body) };
     const answer = await influx.handle(request);
@@ -70,8 +77,8 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
     WRITE_TOKEN_SECRET_ARN: await secretOf('write'),
     READ_TOKEN_SECRET_ARN: await secretOf('read'),
   };
-  const open = (directory: string) =>
-    rig.container(`../lambdas/serve/merchandising/influxdb/${directory}/handler`, environment);
+  const open = (directory: string, more: Readonly<Record<string, string>> = {}) =>
+    rig.container(`../lambdas/serve/merchandising/influxdb/${directory}/handler`, { ...environment, ...more });
   const query = open('query');
   return {
     rig,
@@ -88,6 +95,9 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
     statements,
     failWrites(times) {
       failures = times;
+    },
+    loseWrites(times) {
+      losses = times;
     },
     async close() {
       globalThis.fetch = realFetch;

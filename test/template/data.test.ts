@@ -88,6 +88,7 @@ describe('data', () => {
         'Lake/WriterConsumerLogsD2BA4DF9',
         'Merchandising/AnswersAccessLogFA90D13A',
         'Merchandising/AnswersQueryLogsE953F390',
+        'Merchandising/ComparisonCompareLogsC0569CF6',
         'Merchandising/EncryptionKey514CDF8F',
         'Merchandising/FirstUser348F378A',
         'Merchandising/HeldE0C74053',

@@ -1,6 +1,7 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { NetworkStack } from '../../lib/base/network-stack';
 import { stream } from '../../lib/base/stream';
+import { LakeStack } from '../../lib/serve/lake-stack';
 import { MerchandisingStack } from '../../lib/serve/merchandising-stack';
 import { type Stage, stageNamed } from '../../lib/stages';
 import { ownApp, stackBefore, typesIn } from './own-app';
@@ -20,7 +21,8 @@ function synthesize(name: Stage['name'] = 'prod'): Synthesized {
   const { before, key } = stackBefore(app, stage);
   const { vpc, functions } = new NetworkStack(app, 'Network', { stage, env });
   const sales = stream(before, 'Sales', { stage, key });
-  const stack = new MerchandisingStack(app, 'Merchandising', { stage, env, vpc, functions, sales });
+  const lake = new LakeStack(app, 'Lake', { stage, env, sales });
+  const stack = new MerchandisingStack(app, 'Merchandising', { stage, env, vpc, functions, sales, lake });
   const made = { stack, template: Template.fromStack(stack) };
   synthesized.set(name, made);
   return made;
@@ -56,16 +58,17 @@ test('it holds what it is made of, and nothing else', () => {
     'AWS::EC2::SecurityGroup': 2,
     'AWS::EC2::SecurityGroupEgress': 1,
     'AWS::EC2::SecurityGroupIngress': 1,
-    'AWS::IAM::Policy': 3,
-    'AWS::IAM::Role': 3,
+    'AWS::IAM::Policy': 5,
+    'AWS::IAM::Role': 5,
     'AWS::KMS::Key': 1,
     'AWS::Kinesis::StreamConsumer': 1,
     'AWS::Lambda::EventSourceMapping': 1,
-    'AWS::Lambda::Function': 3,
+    'AWS::Lambda::Function': 4,
     'AWS::Lambda::Permission': 5,
-    'AWS::Logs::LogGroup': 4,
+    'AWS::Logs::LogGroup': 5,
     'AWS::S3::Bucket': 1,
     'AWS::S3::BucketPolicy': 1,
+    'AWS::Scheduler::Schedule': 1,
     'AWS::SecretsManager::Secret': 3,
     'AWS::Timestream::InfluxDBInstance': 1,
     'Custom::InfluxDbTokens': 1,
@@ -203,6 +206,31 @@ test.each([
   expect(Object.keys(Variables).sort()).toEqual([...own, ...shared].sort());
 });
 
+test('the comparison reads sales in the lake by Athena, and changes nothing there', () => {
+  expect(actionsOf('ComparisonCompare', /^(?!logs|ec2)/)).toEqual([
+    ...[
+      'athena:GetQueryExecution',
+      'athena:GetQueryResults',
+      'athena:StartQueryExecution',
+      'athena:StopQueryExecution',
+    ],
+    ...['glue:GetDatabase', 'glue:GetPartitions', 'glue:GetTable'],
+    ...['kms:Decrypt', 'kms:GenerateDataKey'],
+    ...[
+      's3:AbortMultipartUpload',
+      's3:GetBucketLocation',
+      's3:GetObject',
+      's3:ListBucket',
+      's3:ListBucketMultipartUploads',
+    ],
+    ...['s3:ListMultipartUploadParts', 's3:PutObject'],
+    'secretsmanager:GetSecretValue',
+  ]);
+  const puts = statementsOf('ComparisonCompareRole').filter(({ actions }) => actions.includes('s3:PutObject'));
+  expect(JSON.stringify(puts.map(({ resources }) => resources))).toMatch(/QueriesResults[^[]*"\/results\/\*"/);
+  expect(puts).toHaveLength(1);
+});
+
 test('a crowded minute and sales beyond the retention raise alarms', () => {
   const { signals } = synthesize().stack;
 
@@ -216,6 +244,9 @@ test('a crowded minute and sales beyond the retention raise alarms', () => {
     'MerchandisingQueryErrors',
     'MerchandisingQueryThrottles',
     'MerchandisingQuerySlow',
+    'MerchandisingMissing',
+    'MerchandisingComparisonErrors',
+    'MerchandisingComparisonLeft',
     'MerchandisingBeyondRetention',
     'MerchandisingCrowdedMinute',
   ]);

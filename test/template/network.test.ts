@@ -27,7 +27,7 @@ describe('a network of its own', () => {
       'AWS::EC2::Subnet': 3,
       'AWS::EC2::SubnetRouteTableAssociation': 3,
       'AWS::EC2::VPC': 1,
-      'AWS::EC2::VPCEndpoint': 4,
+      'AWS::EC2::VPCEndpoint': 5,
       'AWS::IAM::Policy': 1,
       'AWS::IAM::Role': 1,
       'AWS::KMS::Key': 1,
@@ -125,7 +125,7 @@ describe('a network that exists', () => {
     expect(typesIn(template)).toEqual({
       'AWS::EC2::SecurityGroup': 2,
       'AWS::EC2::SecurityGroupIngress': 1,
-      'AWS::EC2::VPCEndpoint': 2,
+      'AWS::EC2::VPCEndpoint': 3,
     });
     expect(resources(template, 'AWS::EC2::VPCEndpoint')[0].Properties).toMatchObject({
       VpcId: 'vpc-1',

@@ -27,7 +27,7 @@ describe('what the stacks hold', () => {
         'AWS::EC2::Subnet': 3,
         'AWS::EC2::SubnetRouteTableAssociation': 3,
         'AWS::EC2::VPC': 1,
-        'AWS::EC2::VPCEndpoint': 4,
+        'AWS::EC2::VPCEndpoint': 5,
         'AWS::IAM::Policy': 1,
         'AWS::IAM::Role': 1,
         'AWS::KMS::Key': 1,
@@ -121,16 +121,17 @@ describe('what the stacks hold', () => {
         'AWS::EC2::SecurityGroup': 2,
         'AWS::EC2::SecurityGroupEgress': 1,
         'AWS::EC2::SecurityGroupIngress': 1,
-        'AWS::IAM::Policy': 3,
-        'AWS::IAM::Role': 3,
+        'AWS::IAM::Policy': 5,
+        'AWS::IAM::Role': 5,
         'AWS::KMS::Key': 1,
         'AWS::Kinesis::StreamConsumer': 1,
         'AWS::Lambda::EventSourceMapping': 1,
-        'AWS::Lambda::Function': 3,
+        'AWS::Lambda::Function': 4,
         'AWS::Lambda::Permission': 5,
-        'AWS::Logs::LogGroup': 4,
+        'AWS::Logs::LogGroup': 5,
         'AWS::S3::Bucket': 1,
         'AWS::S3::BucketPolicy': 1,
+        'AWS::Scheduler::Schedule': 1,
         'AWS::SecretsManager::Secret': 3,
         'AWS::Timestream::InfluxDBInstance': 1,
         'Custom::InfluxDbTokens': 1,
@@ -192,7 +193,7 @@ describe('what the stacks hold', () => {
         'AWS::Scheduler::Schedule': 2,
       },
       Watch: {
-        'AWS::CloudWatch::Alarm': 95,
+        'AWS::CloudWatch::Alarm': 98,
         'AWS::CloudWatch::Dashboard': 1,
         'AWS::KMS::Key': 1,
         'AWS::SNS::Topic': 1,
@@ -325,10 +326,7 @@ describe('the network', () => {
       expect(Properties.SubnetIds).toEqual(network.privateSubnetIds);
     const inside = ofType(synthesized, 'AWS::Lambda::Function').filter(({ Properties }) => Properties.VpcConfig);
     expect(inside.map(({ stack, Properties }) => [stack, Properties.VpcConfig.SubnetIds])).toEqual(
-      ['Cdc', 'Cdc', 'Merchandising', 'Merchandising', 'Merchandising'].map((stack) => [
-        stack,
-        network.privateSubnetIds,
-      ]),
+      ['Cdc', 'Cdc', ...Array(4).fill('Merchandising')].map((stack) => [stack, network.privateSubnetIds]),
     );
   });
 });

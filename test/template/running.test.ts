@@ -231,6 +231,8 @@ describe('alarms', () => {
         'InventoryTargetLatency',
         // Its schedule may have forgotten it.
         'LedgerLag',
+        // Its schedule may have forgotten it.
+        'MerchandisingComparisonLeft',
         'OrdersSourceLatency',
         'OrdersTargetLatency',
         // The workflow of the day may not have been started.

@@ -163,7 +163,7 @@ function sharedBy(sale: Sale) {
 }
 
 /** Free text without what is legal in JSON but in no database: the null character, half a surrogate pair. */
-function storable(text: string | undefined): string | undefined {
+export function storable(text: string | undefined): string | undefined {
   return text?.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 

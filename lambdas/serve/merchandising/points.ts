@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MarkRecord } from '../../base/domain/completeness-mark';
 import { netOf, type Sale, saleKey, signOf } from '../../base/domain/sale';
+import { storable } from '../../base/domain/sale-rows';
 
 /** One point of a time series. Tags identify the series; fields carry all the rest, every point all of them. */
 export interface Point {
@@ -16,12 +17,18 @@ export interface Point {
 const noCategory = 'uncategorized';
 const minuteNs = 60_000_000_000n;
 
+/** What of a sale its points are made of. */
+export type PointedSale = Pick<
+  Sale,
+  'source' | 'transactionId' | 'type' | 'channel' | 'region' | 'location' | 'occurredAt' | 'currency' | 'lines'
+>;
+
 /**
  * A sale as points: one in `sales` per category, one in `items` per SKU. The same sale gives the same points whenever
  * and however often it comes, and a point written twice overwrites itself, so repeats change nothing. `transactions`
  * is 1 on the first point of a sale and 0 on the others, so that its sum counts sales.
  */
-export function pointsOf(sale: Sale): Point[] {
+export function pointsOf(sale: PointedSale): Point[] {
   const sign = signOf(sale);
   const { region, channel, location, type, currency } = sale;
   const key = saleKey(sale);
@@ -36,7 +43,7 @@ export function pointsOf(sale: Sale): Point[] {
     key,
   });
 
-  const byCategory = [...groupBy(sale.lines, (line) => tagValue(line.category || noCategory))].sort(byFirst);
+  const byCategory = [...groupBy(sale.lines, (line) => tagValue(storable(line.category) || noCategory))].sort(byFirst);
   const sales = byCategory.map(([category, lines], index): Point => {
     const tags = { category, channel, currency, location, region, type };
     return {

@@ -32,8 +32,10 @@ const amountFields = ['net', 'units', 'discount'];
 /** In items, the fields of which have the returns taken off already. */
 const returnedFields = ['returned_net', 'returned_units', 'returned_discount', 'returns'];
 
-export function sumsOfPoints({ where, by }: Pick<SumsQuestion, 'where' | 'by'>): SumsOfPoints {
-  const asked = [...(Object.keys(where) as (Dimension | 'currency')[]), ...(by === undefined ? [] : [by])];
+export function sumsOfPoints({ where, by, of }: Pick<SumsQuestion, 'where' | 'by' | 'of'>): SumsOfPoints {
+  const asked: (Dimension | 'currency')[] = [...(Object.keys(where) as (Dimension | 'currency')[])];
+  if (by !== undefined) asked.push(by);
+  if (of === 'items') asked.push('item');
   const { measurement, tagOf } = measurementFor(asked);
   const isOfItems = measurement === 'items';
   const valueTag = by === undefined ? undefined : knownTag(by, tagOf);

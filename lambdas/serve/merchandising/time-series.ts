@@ -18,6 +18,8 @@ export interface SumsQuestion {
   readonly by?: Dimension;
   /** Sums for each of these, from `from` on; absent: over all the time. */
   readonly everyMinutes?: number;
+  /** From the points of items, even where those of sales could tell: then each sale and SKU counts as a transaction. */
+  readonly of?: 'items';
 }
 
 export type Filters = Readonly<Partial<Record<Dimension | 'currency', readonly string[]>>>;
