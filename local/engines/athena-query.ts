@@ -89,9 +89,8 @@ export class Query {
     const duckdb = await instance.connect();
     this.duckdb = duckdb;
     try {
-      for (const setting of athenaFunctions) await duckdb.run(setting);
-      await duckdb.run("ATTACH ':memory:' AS awsdatacatalog");
-      await duckdb.run('USE awsdatacatalog');
+      const settings = [...athenaFunctions, "ATTACH ':memory:' AS awsdatacatalog", 'USE awsdatacatalog'];
+      await duckdb.run(settings.join(';'));
       const { query, unloadTo, view } = readStatement(this.options.sql, this.options.parameters);
       const { database } = this.options;
       if (database !== undefined) await this.useDatabase(database);
