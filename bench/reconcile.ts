@@ -1,18 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
-import { Client } from 'pg';
-import { beforeMigrations, migrationStatements, migrations } from '../lambdas/serve/finance/create-schema/migrations';
+import type { Client } from 'pg';
 import { outcomeOf, outcomeQuery } from '../lambdas/serve/finance/reconcile/outcome';
 import { reconciliationStatements } from '../lambdas/serve/finance/reconcile/reconciliation';
-import { type Warehouse, warehouse } from '../lambdas/serve/finance/warehouse';
-import { openDoor } from '../local/door/door';
-import { localAccount, localRegion } from '../local/engines/engine';
-import { startPostgres } from '../local/engines/postgres';
-import { openRedshift } from '../local/engines/redshift';
+import type { Warehouse } from '../lambdas/serve/finance/warehouse';
 import { book, brokenProofs, findings } from '../test/reconciliation/books';
 import { breakClasses, plantedMonth, terms } from '../test/reconciliation/planted-month';
+import { openLedger } from './base/ledger';
 import { shown, table } from './base/measured';
 
 /*
@@ -27,53 +19,11 @@ const sales = 100_000;
 const plantedPerClass = 100;
 
 async function main(): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'tillstream-reconcile-'));
-  const postgres = await startPostgres({ directory });
-  const refuse = async () => {
-    throw new Error('nothing is copied here');
-  };
-  const redshift = openRedshift({ postgres, s3: refuse, fileOf: () => '' });
-  await redshift.serverless.call('CreateNamespace', {
-    namespaceName: 'ledger',
-    dbName: 'tillstream',
-    adminUsername: 'ledger_admin',
-    adminPasswordSecretArn: `arn:aws:secretsmanager:${localRegion}:${localAccount}:secret:redshift!admin-abcdef`,
-    iamRoles: [],
-  });
-  await redshift.serverless.call('CreateWorkgroup', { workgroupName: 'ledger', namespaceName: 'ledger' });
-  const door = await openDoor({
-    engines: [
-      {
-        service: redshift.data.service,
-        call: (operation, input) => redshift.data.call(operation, input),
-        contents: () => redshift.data.contents(),
-        close: () => redshift.data.close(),
-      },
-    ],
-    credentials: new Map(),
-    lookup: { keyOf: () => undefined },
-    invoke: refuse,
-    kill: () => {},
-  });
-  const client = new Client({ connectionString: redshift.warehouseUrl() });
+  const { ledger, client, close } = await openLedger();
   try {
-    const ledger = warehouse(
-      new RedshiftDataClient({
-        endpoint: door.url,
-        region: localRegion,
-        credentials: door.registerAdministrator(`arn:aws:iam::${localAccount}:user/bench`),
-      }),
-      { workgroupName: 'ledger', database: 'tillstream', remainingMs: () => 600_000 },
-    );
-    await ledger.run(beforeMigrations);
-    for (const migration of migrations) await ledger.run(migrationStatements(migration, new Date()));
-    await client.connect();
     await measure(ledger, client);
   } finally {
-    await client.end();
-    await door.close();
-    await postgres.stop();
-    rmSync(directory, { recursive: true, force: true });
+    await close();
   }
 }
 

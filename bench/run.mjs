@@ -19,6 +19,7 @@ await Promise.all([
     entryPoints: [
       ...benches.map((name) => `bench/${name}.ts`),
       'bench/base/account-process.ts',
+      'bench/base/settle-process.ts',
       'bench/base/time-series-process.ts',
     ],
     outbase: 'bench',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import {
   BatchExecuteStatementCommand,
   CancelStatementCommand,
@@ -469,6 +470,84 @@ describe('COPY', () => {
     const { Error: error } = await run([copy('sales.lines').replace(copyRole, loader)]);
 
     expect(error).toContain('Not authorized to assume role');
+  });
+});
+
+describe('COPY of packed CSV', () => {
+  beforeEach(async () => {
+    await succeed(['create table sales.lines (id varchar(8), amount bigint, line integer, day date, at timestamp)']);
+  });
+
+  const copyCsv = (table: string): string =>
+    `COPY ${table} FROM 's3://${bucket}/${home}/manifest.json'\nIAM_ROLE '${copyRole}'\nFORMAT AS CSV GZIP EMPTYASNULL MANIFEST`;
+  /** Writes parts and a manifest of them, without lengths. */
+  async function putParts(...parts: string[]): Promise<void> {
+    for (const [number, part] of parts.entries()) await put(`${number}.csv.gz`, gzipSync(part, { level: 1 }));
+    await putManifest(
+      ...parts.map((_, number) => ({ url: `s3://${bucket}/${home}/${number}.csv.gz`, mandatory: true })),
+    );
+  }
+  const lines = () => select('select * from sales.lines order by line');
+
+  test('loads every row of every part into a temporary table, which the rest of its batch reads', async () => {
+    await putParts('one,-9007199254740991,1,2026-11-22,2026-11-22 10:15:30.123\n', 'two,0,2,,\n,,3,,\n');
+
+    const { SubStatements } = await succeed([
+      'create temp table staged (like sales.lines)',
+      copyCsv('staged'),
+      'insert into sales.lines select * from staged',
+    ]);
+
+    expect(SubStatements!.map(({ ResultRows }) => ResultRows).slice(1)).toEqual([3, 3]);
+    // An empty cell is null, in text as well.
+    expect(await lines()).toEqual([
+      ['one', -9007199254740991, 1, '2026-11-22', '2026-11-22 10:15:30.123'],
+      ['two', 0, 2, null, null],
+      [null, null, 3, null, null],
+    ]);
+  });
+
+  test('takes commas, quotes and line breaks in a quoted cell as they are', async () => {
+    await putParts('"a,""b""\nc",1,1,,\n');
+
+    await succeed([copyCsv('sales.lines')]);
+
+    expect(await lines()).toEqual([['a,"b"\nc', 1, 1, null, null]]);
+  });
+
+  test.each([
+    ['a cell more', 'one,1,1,,,\n'],
+    ['a cell fewer', 'one,1,1,\n'],
+    ['text for a number', 'one,a,1,,\n'],
+    ['a day that the calendar has not', 'one,1,1,2026-02-30,\n'],
+    ['more bytes than the column has', 'ééééé,1,1,,\n'],
+  ])('refuses all parts for one row with %s', async (_, row) => {
+    await putParts('good,1,1,,\n', row);
+
+    const { Error: error } = await run([copyCsv('sales.lines')]);
+
+    expect(error).toContain('Load into table');
+    expect(await lines()).toEqual([]);
+  });
+
+  test('refuses a part that is not packed, and one that is missing', async () => {
+    await putParts('good,1,1,,\n');
+    await put('0.csv.gz', 'one,1,1,,\n');
+    const unpacked = await run([copyCsv('sales.lines')]);
+    await putManifest({ url: `s3://${bucket}/${home}/gone.csv.gz`, mandatory: true });
+    const gone = await run([copyCsv('sales.lines')]);
+
+    expect([unpacked.Status, gone.Status]).toEqual(['FAILED', 'FAILED']);
+    expect(await lines()).toEqual([]);
+  });
+
+  test('is undone with its batch', async () => {
+    await putParts('one,1,1,,\n');
+
+    const { Status } = await run([copyCsv('sales.lines'), 'select 1 / 0']);
+
+    expect(Status).toBe('FAILED');
+    expect(await lines()).toEqual([]);
   });
 });
 

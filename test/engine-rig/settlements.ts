@@ -28,6 +28,17 @@ export interface SettledBatch {
 
 type Cells = Readonly<Record<string, string>>;
 
+/** What each gateway's report can say. */
+export const settledKinds: Readonly<Record<'adyen' | 'stripe' | 'braintree', readonly Settled['kind'][]>> = {
+  adyen: ['payment', 'refund', 'chargeback', 'chargeback-reversed', 'fee'],
+  stripe: ['payment', 'refund', 'chargeback', 'chargeback-reversed', 'fee'],
+  braintree: ['payment', 'refund'],
+};
+
+/** What a gateway's file says of a batch's name: Braintree's has no number, but an account and a day. */
+export const batchName = (gateway: keyof typeof settledKinds, { batch, settledDate }: SettledBatch): string =>
+  gateway === 'braintree' ? `${batch} ${settledDate}` : batch;
+
 /** A file of the gateway with these batches, as it would write it. */
 export const settlementFile: Readonly<
   Record<'adyen' | 'stripe' | 'braintree', (...batches: SettledBatch[]) => string>
@@ -37,10 +48,17 @@ export const settlementFile: Readonly<
   braintree: (...batches) => csv(braintree.header, batches.flatMap(braintreeRows)),
 };
 
-/** A batch of payments, every seventh given back, every eleventh charged back, and a monthly fee. */
-export function someSettled(batch: string, count: number, currency = 'EUR', settledDate = '2026-11-24'): SettledBatch {
+/** A batch of payments, every seventh given back, every eleventh charged back, and a monthly fee, if there are such kinds. */
+export function someSettled(
+  batch: string,
+  count: number,
+  currency = 'EUR',
+  settledDate = '2026-11-24',
+  kinds = settledKinds.adyen,
+): SettledBatch {
   const settled = Array.from({ length: count }, (_, index): Settled => {
-    const kind = index % 7 === 6 ? 'refund' : index % 11 === 10 ? 'chargeback' : 'payment';
+    const kind =
+      index % 7 === 6 ? 'refund' : index % 11 === 10 && kinds.includes('chargeback') ? 'chargeback' : 'payment';
     const amount = 100 + ((index * 7_919) % 90_000);
     const at = new Date(Date.parse('2026-11-22T00:00:00Z') + index * 37_000);
     return {
@@ -54,7 +72,7 @@ export function someSettled(batch: string, count: number, currency = 'EUR', sett
     };
   });
   const monthly = { kind: 'fee', reference: '', occurredAt: `${settledDate}T00:00:00Z`, gross: 0, fee: 250 } as const;
-  return { batch, currency, settledDate, settled: [...settled, monthly] };
+  return { batch, currency, settledDate, settled: kinds.includes('fee') ? [...settled, monthly] : settled };
 }
 
 function adyenRows({ batch, currency, settledDate, settled }: SettledBatch): Cells[] {
@@ -129,34 +147,32 @@ function stripeRows({ batch, currency, settledDate, settled }: SettledBatch): Ce
 
 function braintreeRows({ batch, currency, settledDate, settled }: SettledBatch): Cells[] {
   const digits = minorUnitDigits(currency);
-  const types = {
-    payment: 'sale',
-    refund: 'credit',
-    chargeback: 'dispute',
-    'chargeback-reversed': 'dispute won',
-    fee: 'fee',
-  };
-  return settled.map(({ kind, reference, payment, merchantReference, occurredAt, gross, fee }) => ({
-    'Merchant Account': 'retailer_eur',
-    'Settlement Batch ID': batch,
-    'Transaction ID': reference,
-    'Original Transaction ID': payment ?? '',
-    'Order ID': merchantReference ?? '',
-    'Transaction Type': types[kind],
-    'Card Type': 'Visa',
-    ...Object.fromEntries(
-      Object.entries(localTime(occurredAt, -6, 'CST')).map(([name, value]) => [
-        name === 'TimeZone' ? 'Created Timezone' : 'Created Datetime',
-        value,
-      ]),
-    ),
-    'Settlement Date': settledDate,
-    'Presentment Currency': kind === 'fee' ? '' : currency,
-    'Presentment Amount': kind === 'fee' ? '' : decimal(Math.abs(gross), digits),
-    'Settlement Currency': currency,
-    'Settlement Amount': decimal(kind === 'fee' ? fee : Math.abs(gross), digits),
-    'Total Fee Amount': kind === 'fee' ? '' : decimal(fee, digits),
-  }));
+  const types = { payment: 'sale', refund: 'credit' } as const;
+  return settled.map(({ kind, reference, payment, merchantReference, gross, fee }) => {
+    if (kind !== 'payment' && kind !== 'refund') throw new Error(`Braintree's report has no ${kind}`);
+    return {
+      'Merchant Account ID': batch,
+      'Transaction ID': reference,
+      'Original Transaction ID': payment ?? '',
+      'Transaction Type': types[kind],
+      'Presentment Currency': currency,
+      'Settlement Currency': currency,
+      'Settlement Amount': decimal(Math.abs(gross), digits),
+      'Settlement Date': settledDate,
+      'Disbursement Date': settledDate,
+      'Payment Instrument': 'credit_card',
+      'Card Brand': 'Visa',
+      'Card Type': 'Debit',
+      'First 6 of CC': '411111',
+      'Issuing Bank': 'Bank of Examples, National Association',
+      'Refunded Amount': '0.00',
+      'Exchange Rate': '1.00',
+      'Order ID': merchantReference ?? '',
+      'Acquirer Reference Number': '33389508073715855327822',
+      'Card Issuing Country': 'USA',
+      'Total Fee Amount': decimal(fee, digits),
+    };
+  });
 }
 
 const sides = (name: string, currency: string, amount: number, digits: number): Cells =>

@@ -1,5 +1,5 @@
 import { crashPoints } from '../engine-rig';
-import { type SettledBatch, settlementFile, someSettled } from '../engine-rig/settlements';
+import { type SettledBatch, settledKinds, settlementFile, someSettled } from '../engine-rig/settlements';
 import { type LakeAndLedger, openLakeAndLedger } from './lake-and-ledger';
 
 type Gateway = keyof typeof settlementFile;
@@ -62,7 +62,11 @@ const nothing = { rows: 0, gross: 0, fee: 0, net: 0 };
 test.each<Gateway>(['adyen', 'stripe', 'braintree'])(
   "a file of %s's is loaded, once, under any name and in any repetition",
   async (gateway) => {
-    const batches = [someSettled('b-1', 40), someSettled('b-2', 25, 'JPY')];
+    const kinds = settledKinds[gateway];
+    const batches = [
+      someSettled('b-1', 40, 'EUR', '2026-11-24', kinds),
+      someSettled('b-2', 25, 'JPY', '2026-11-24', kinds),
+    ];
     const text = settlementFile[gateway](...batches);
     const event = await drop(`incoming/${gateway}/report_1.csv`, text);
 
@@ -195,7 +199,12 @@ test('the same batch id of another gateway is another batch', async () => {
 
   const outcome = await finance
     .settler()
-    .invoke(await drop('incoming/braintree/a.csv', settlementFile.braintree(someSettled('1', 3))));
+    .invoke(
+      await drop(
+        'incoming/braintree/a.csv',
+        settlementFile.braintree(someSettled('1', 3, 'EUR', '2026-11-24', settledKinds.braintree)),
+      ),
+    );
 
   expect(outcome).toEqual({ loaded: 1, repeated: 0, held: 0 });
 });

@@ -6,7 +6,7 @@ import { gateways } from '../../../lambdas/serve/finance/settlement/gateways/all
 import type { Issue } from '../../../lambdas/serve/finance/settlement/issue';
 import { SettlementFile } from '../../../lambdas/serve/finance/settlement/settlement-file';
 import type { SettlementLine } from '../../../lambdas/serve/finance/settlement/settlement-line';
-import { type Settled, settlementFile, someSettled } from '../../engine-rig/settlements';
+import { batchName, type Settled, settledKinds, settlementFile, someSettled } from '../../engine-rig/settlements';
 
 const names = ['adyen', 'stripe', 'braintree'] as const;
 const mappingOf = (name: string) => gateways.find(({ gateway }) => gateway === name)!;
@@ -38,6 +38,10 @@ function withCell(text: string, row: number, column: string, value: string): str
 const small = someSettled('1001', 12);
 
 describe.each(names)("a file of %s's", (name) => {
+  const small = someSettled('1001', 12, 'EUR', '2026-11-24', settledKinds[name]);
+  // One report knows no time of day.
+  const timeOf = (occurredAt: string) => (name === 'braintree' ? undefined : occurredAt);
+
   test('is read to the cent, in one form for all gateways', async () => {
     const { lines, issues } = await read(name, settlementFile[name](small));
 
@@ -50,17 +54,18 @@ describe.each(names)("a file of %s's", (name) => {
       settled.slice(0, 12).map(({ gatewayReference, merchantReference, occurredAt }) => ({
         reference: gatewayReference,
         merchantReference,
-        occurredAt: occurredAt!.toISOString().replace('.000Z', 'Z'),
+        occurredAt: occurredAt?.toISOString().replace('.000Z', 'Z'),
       })),
     ).toEqual(
       small.settled.slice(0, 12).map(({ reference, merchantReference, occurredAt }) => ({
         reference,
         merchantReference,
-        occurredAt,
+        occurredAt: timeOf(occurredAt),
       })),
     );
     for (const line of lines) {
-      expect(line).toMatchObject({ gateway: name, batch: '1001', currency: 'EUR', settledDate: '2026-11-24' });
+      expect(line).toMatchObject({ gateway: name, currency: 'EUR', settledDate: '2026-11-24' });
+      expect(line.batch).toBe(batchName(name, small));
       expect(line.net).toBe(line.gross - line.fee);
       expect(line.originalGross).toBe(line.gross);
     }
@@ -71,7 +76,7 @@ describe.each(names)("a file of %s's", (name) => {
     const amount = fc.integer({ min: 1, max: 1_000_000_000 });
     const settled: fc.Arbitrary<Settled> = fc
       .record({
-        kind: fc.constantFrom('payment', 'refund', 'chargeback', 'chargeback-reversed', 'fee' as const),
+        kind: fc.constantFrom(...settledKinds[name]),
         reference: fc.stringMatching(/^[a-z]{3,12}$/),
         merchantReference: fc.stringMatching(/^[A-Z]{3,12}$/),
         occurredAt: fc
@@ -101,7 +106,7 @@ describe.each(names)("a file of %s's", (name) => {
               fee,
               reference,
               merchantReference,
-              occurredAt,
+              occurredAt: timeOf(occurredAt),
               currency,
             })),
           );
@@ -159,7 +164,9 @@ describe.each(names)("a file of %s's", (name) => {
     for (const [column, value, allowed] of [
       [mapping.currency, 'XXQ', 'a code of ISO 4217'],
       [mapping.kind.column, 'Nonsense', Object.keys(mapping.kind.kinds).join(', ')],
-      [mapping.occurredAt.column, '22/11/2026', 'yyyy-MM-dd HH:mm:ss in a known zone'],
+      mapping.occurredAt === undefined
+        ? [mapping.settledDate!, '22/11/2026', 'yyyy-MM-dd']
+        : [mapping.occurredAt.column, '22/11/2026', 'yyyy-MM-dd HH:mm:ss in a known zone'],
       [mapping.reference[0]!, '', '1 to 128 characters'],
     ] as const) {
       const text = withCell(settlementFile[name](small), 2, column, value);
@@ -256,6 +263,32 @@ test('a file with a hundred and one bad rows tells a hundred and counts them all
   expect(issues).toHaveLength(100);
 });
 
+test('a refund takes money away, with a minus or without one; a sale never does', async () => {
+  const text = settlementFile.braintree(someSettled('acme', 7, 'EUR', '2026-11-24', settledKinds.braintree));
+  const [amount] = /^-?[\d.]+$/.exec(text.trimEnd().split('\n')[7]!.split(',')[7]!)!;
+
+  const signed = await read('braintree', withCell(text, 7, 'Settlement Amount', `-${amount}`));
+  const unsigned = await read('braintree', text);
+  const sale = await read('braintree', withCell(text, 1, 'Settlement Amount', '-1.00'));
+
+  expect(signed.lines.map(({ gross }) => gross)).toEqual(unsigned.lines.map(({ gross }) => gross));
+  expect(unsigned.lines[6]!.gross).toBeLessThan(0);
+  expect(sale.issues).toEqual([expect.objectContaining({ row: 1, field: 'Settlement Amount', got: '-1.00' })]);
+});
+
+test("a row of Braintree's own sample is read as it stands", async () => {
+  const row =
+    'ACME-anvils,lsikdfsm,,sale,USD,,USD,24.18,2018-03-03,2018-03-06,credit_card,Visa,Debit,973702,"Wells Fargo Bank, National Association",0.00,,1.00,5a9a0c,09483509834509830459818,USA,0.0185,0,0.13,0.00,0.00,0.00,0.57';
+
+  const { lines, issues } = await read('braintree', `${mappingOf('braintree').header.join(',')}\n${row}\n`);
+
+  expect(issues).toEqual([]);
+  expect(lines[0]).toMatchObject({
+    ...{ batch: 'ACME-anvils 2018-03-06', settledDate: '2018-03-06', kind: 'payment', gatewayReference: 'lsikdfsm' },
+    ...{ merchantReference: '5a9a0c', currency: 'USD', gross: 2_418, fee: 57, net: 2_361 },
+  });
+});
+
 test('a header alone, and nothing at all, are no files', async () => {
   for (const text of ['', settlementFile.stripe()])
     expect((await read('stripe', text)).issues[0]).toMatchObject({ problem: 'the file has no rows' });
@@ -282,14 +315,14 @@ test('every mapping names columns that its header has, and kinds once', () => {
       ...(columns?.minus ?? []),
     ]);
     const named = [
-      batch,
+      ...batch,
       kind.column,
       ...reference,
       ...(mapping.refundReference ?? []),
       ...(mapping.paymentReference ?? []),
       ...merchantReference,
-      occurredAt.column,
-      occurredAt.zone,
+      occurredAt?.column,
+      occurredAt?.zone,
       settledDate,
       currency,
       original?.currency,
@@ -298,6 +331,8 @@ test('every mapping names columns that its header has, and kinds once', () => {
 
     expect(named.filter((name) => !header.includes(name))).toEqual([]);
     expect(new Set(header).size).toBe(header.length);
+    // Without either nobody could say when.
+    expect(occurredAt ?? settledDate).toBeDefined();
     expect([gross, fee, net].filter((columns) => columns !== undefined).length).toBeGreaterThanOrEqual(2);
   }
 });
@@ -309,7 +344,7 @@ function essence({ kind, gross, fee, gatewayReference, merchantReference, occurr
     fee,
     reference: gatewayReference,
     merchantReference,
-    occurredAt: occurredAt!.toISOString().replace('.000Z', 'Z'),
+    occurredAt: occurredAt?.toISOString().replace('.000Z', 'Z'),
     currency,
   };
 }

@@ -129,7 +129,7 @@ async function settleOnce(ledger: Warehouse, key: string, mapping: GatewayMappin
     const query = loadedBatchesQuery(mapping.gateway, digest, file.batches.slice(first, first + batchesAsked));
     for (const [batch, other] of await ledger.rows(query))
       file.issues.add({
-        field: mapping.batch,
+        field: mapping.batch[0]!,
         problem: `the batch came with another file, ${other}`,
         got: batch ?? '',
         allowed: 'a batch that is not in the ledger',

@@ -62,7 +62,7 @@ export class SettlementFile {
         const digits = minorUnitDigits(currency);
         if (payout !== undefined && net !== 0)
           this.issues.add({
-            field: this.mapping.batch,
+            field: this.mapping.batch[0]!,
             problem: `the rows of batch ${batch} in ${currency} do not add up to its payout`,
             got: `paid out ${decimalOf(0 - payout, digits)}`,
             allowed: decimalOf(net - payout, digits),

@@ -105,6 +105,8 @@ export class RowReader {
     const sum = (columns: AmountColumns, currency: string | undefined, required: boolean): number | undefined => {
       if (currency === undefined) return undefined;
       const digits = minorUnitDigits(currency);
+      const isTaken = kind !== undefined && takesAway.has(kind);
+      const positive = columns.signOfKind === true && !isTaken;
       if (required && [...columns.plus, ...(columns.minus ?? [])].every((column) => cell(column) === '')) {
         add(columns.plus[0]!, 'the amount is missing', '', `a number in ${currency}`);
         return undefined;
@@ -117,8 +119,8 @@ export class RowReader {
       for (const [column, sign] of parts) {
         if (cell(column) === '') continue;
         const amount = minorUnitsOf(cell(column), digits);
-        if (amount === undefined || (columns.unsigned === true && amount < 0)) {
-          const allowed = `a ${columns.unsigned ? 'positive ' : ''}number with at most ${digits} decimals in ${currency}`;
+        if (amount === undefined || (positive && amount < 0)) {
+          const allowed = `a ${positive ? 'positive ' : ''}number with at most ${digits} decimals in ${currency}`;
           add(column, 'the cell is no amount', cell(column), allowed);
           return undefined;
         }
@@ -128,10 +130,12 @@ export class RowReader {
         add(parts[0]![0], 'the amounts of the row are too large', undefined, 'at most 2^53 - 1 minor units');
         return undefined;
       }
-      return columns.unsigned === true && kind !== undefined && takesAway.has(kind) ? 0 - total : total;
+      return columns.signOfKind === true && isTaken ? 0 - Math.abs(total) : total;
     };
 
-    const batch = named([mapping.batch], longest.batch, true);
+    const batch = mapping.batch.map((column) => named([column], longest.batch, true)).join(' ');
+    if (Buffer.byteLength(batch) > longest.batch)
+      add(mapping.batch[0]!, 'the batch has too long a name', batch, `at most ${longest.batch} bytes in all`);
     const currency = currencyIn(mapping.currency);
     const amounts = this.#amounts(kind, (columns, required) => sum(columns, currency, required), add);
     // Rows that are about no payment leave these empty.
@@ -163,23 +167,18 @@ export class RowReader {
     const paymentReference = takesBack ? named(mapping.paymentReference ?? [], longest.reference, false) : undefined;
     const merchantReference = named(mapping.merchantReference, longest.reference, false);
 
-    const occurred = cell(mapping.occurredAt.column);
-    const zone = mapping.occurredAt.zone === undefined ? 'UTC' : cell(mapping.occurredAt.zone);
+    const time = mapping.occurredAt;
+    const occurred = time === undefined ? '' : cell(time.column);
+    const zone = time?.zone === undefined ? 'UTC' : cell(time.zone);
     const occurredAt = occurred === '' ? undefined : instantOf(occurred, zone);
     if (occurred !== '' && occurredAt === undefined)
-      add(
-        mapping.occurredAt.column,
-        'the cell is no time',
-        `${occurred} ${zone}`,
-        'yyyy-MM-dd HH:mm:ss in a known zone',
-      );
+      add(time!.column, 'the cell is no time', `${occurred} ${zone}`, 'yyyy-MM-dd HH:mm:ss in a known zone');
     let settledDate: string | undefined;
     if (mapping.settledDate !== undefined) {
       settledDate = dayOf(cell(mapping.settledDate));
       if (settledDate === undefined)
         add(mapping.settledDate, 'the cell is no day', cell(mapping.settledDate), 'yyyy-MM-dd');
-    } else if (occurredAt === undefined && occurred === '')
-      add(mapping.occurredAt.column, 'the cell is empty', '', 'yyyy-MM-dd HH:mm:ss in a known zone');
+    } else if (occurred === '') add(time!.column, 'the cell is empty', '', 'yyyy-MM-dd HH:mm:ss in a known zone');
 
     if (issues.length > 0) return issues;
     return {
@@ -187,7 +186,7 @@ export class RowReader {
         .update(JSON.stringify([mapping.gateway, batch, rowNumber, ...cells]))
         .digest('hex'),
       gateway: mapping.gateway,
-      batch: batch!,
+      batch,
       rowNumber,
       kind: kind!,
       gatewayReference,

@@ -30,7 +30,7 @@ export const adyen: GatewayMapping = {
     'Interchange (NC)',
     'Batch Number',
   ],
-  batch: 'Batch Number',
+  batch: ['Batch Number'],
   kind: {
     column: 'Type',
     kinds: {

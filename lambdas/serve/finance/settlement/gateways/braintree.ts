@@ -1,47 +1,53 @@
 import type { GatewayMapping } from './mapping';
 
 /**
- * Braintree's settlement batch, exported per transaction with these columns. Amounts bear no sign: a credit takes money
- * away. There is no payout row.
+ * Braintree's transaction-level fee report, of a merchant account and a day on which money was sent to the bank: together
+ * they name the batch. The settlement batch summary of the Control Panel has sums only, per card type; this is the report
+ * that names transactions. Columns and formats are those of the sample in Braintree's own SDK (braintree_java,
+ * transaction_level_fee_report.csv) and of developer.paypal.com/braintree, "Transaction Level Fee Report Row"; on
+ * interchange-plus pricing the report has others, with estimated fees. It has no time of day, no disputes, and of what was
+ * converted only what was settled.
  */
 export const braintree: GatewayMapping = {
   gateway: 'braintree',
-  report: 'settlement batch',
+  report: 'transaction-level fee report',
   header: [
-    'Merchant Account',
-    'Settlement Batch ID',
+    'Merchant Account ID',
     'Transaction ID',
     'Original Transaction ID',
-    'Order ID',
     'Transaction Type',
-    'Card Type',
-    'Created Datetime',
-    'Created Timezone',
-    'Settlement Date',
     'Presentment Currency',
-    'Presentment Amount',
+    'Original Sale Amount',
     'Settlement Currency',
     'Settlement Amount',
+    'Settlement Date',
+    'Disbursement Date',
+    'Payment Instrument',
+    'Card Brand',
+    'Card Type',
+    'First 6 of CC',
+    'Issuing Bank',
+    'Refunded Amount',
+    'Refund Type',
+    'Exchange Rate',
+    'Order ID',
+    'Acquirer Reference Number',
+    'Card Issuing Country',
+    'Discount',
+    'Discount Credit',
+    'Per Transaction Fee',
+    'Per Transaction Fee Credit',
+    'Multicurrency Fee Amount',
+    'Multicurrency Fee Credit',
     'Total Fee Amount',
   ],
-  batch: 'Settlement Batch ID',
-  kind: {
-    column: 'Transaction Type',
-    kinds: {
-      sale: 'payment',
-      credit: 'refund',
-      dispute: 'chargeback',
-      'dispute won': 'chargeback-reversed',
-      fee: 'fee',
-    },
-  },
+  batch: ['Merchant Account ID', 'Disbursement Date'],
+  kind: { column: 'Transaction Type', kinds: { sale: 'payment', credit: 'refund' } },
   reference: ['Transaction ID'],
   paymentReference: ['Original Transaction ID'],
   merchantReference: ['Order ID'],
-  occurredAt: { column: 'Created Datetime', zone: 'Created Timezone' },
-  settledDate: 'Settlement Date',
+  settledDate: 'Disbursement Date',
   currency: 'Settlement Currency',
-  gross: { plus: ['Settlement Amount'], unsigned: true },
+  gross: { plus: ['Settlement Amount'], signOfKind: true },
   fee: { plus: ['Total Fee Amount'] },
-  original: { currency: 'Presentment Currency', gross: { plus: ['Presentment Amount'], unsigned: true } },
 };

@@ -12,8 +12,8 @@ export type SettlementKind =
 export interface AmountColumns {
   readonly plus: readonly string[];
   readonly minus?: readonly string[];
-  /** The column holds no sign: the kind of the row gives it. */
-  readonly unsigned?: true;
+  /** Whether or not a row that takes money away writes it with a minus: its kind gives the sign. */
+  readonly signOfKind?: true;
 }
 
 /**
@@ -27,8 +27,8 @@ export interface GatewayMapping {
   readonly report: string;
   /** The file's first line: exactly these columns, in this order. */
   readonly header: readonly string[];
-  /** The gateway's own id of the batch or payout. */
-  readonly batch: string;
+  /** The gateway's own id of the batch or payout: of several columns, their words together. */
+  readonly batch: readonly string[];
   readonly kind: { readonly column: string; readonly kinds: Readonly<Record<string, SettlementKind>> };
   /** Columns of which the first that says something counts; for refunds of its own where the gateway names those. */
   readonly reference: readonly string[];
@@ -36,8 +36,8 @@ export interface GatewayMapping {
   /** The payment that is taken back. */
   readonly paymentReference?: readonly string[];
   readonly merchantReference: readonly string[];
-  /** A time without an offset: `zone` is the column that names its zone, UTC without it. */
-  readonly occurredAt: { readonly column: string; readonly zone?: string };
+  /** A time without an offset: `zone` is the column that names its zone, UTC without it. Or a report without times. */
+  readonly occurredAt?: { readonly column: string; readonly zone?: string };
   /** The column with the day on which the money was settled; without it, the day of the batch's payout row. */
   readonly settledDate?: string;
   readonly currency: string;

@@ -1,8 +1,11 @@
 import type { GatewayMapping } from './mapping';
 
 /**
- * Stripe's payout reconciliation report, itemized, with these columns chosen and the metadata key `transaction_id` that
- * the sender gives each payment. A file may hold many payouts. The amounts bear their sign.
+ * Stripe's payout reconciliation report, itemized (`payout_reconciliation.itemized.5`; automatic payouts only), run with
+ * these `columns` in this order, among them the metadata key `transaction_id` that the sender gives each payment. A file may
+ * hold many payouts. Columns: docs.stripe.com/reports/report-types/payout-reconciliation. Kinds:
+ * docs.stripe.com/reports/reporting-categories, and the categories that the Reporting API takes as a filter; what a retailer
+ * hardly has (reserves, financing, cards that it issues) is an adjustment, for somebody to look at.
  */
 export const stripe: GatewayMapping = {
   gateway: 'stripe',
@@ -25,7 +28,7 @@ export const stripe: GatewayMapping = {
     'payment_intent_id',
     'payment_metadata[transaction_id]',
   ],
-  batch: 'automatic_payout_id',
+  batch: ['automatic_payout_id'],
   kind: {
     column: 'reporting_category',
     kinds: {
@@ -47,6 +50,20 @@ export const stripe: GatewayMapping = {
       topup_reversal: 'adjustment',
       transfer: 'adjustment',
       transfer_reversal: 'adjustment',
+      connect_collection_transfer: 'adjustment',
+      connect_reserved_funds: 'adjustment',
+      contribution: 'adjustment',
+      advance: 'adjustment',
+      advance_funding: 'adjustment',
+      anticipation_repayment: 'adjustment',
+      financing_paydown: 'adjustment',
+      financing_paydown_reversal: 'adjustment',
+      financing_payout: 'adjustment',
+      financing_payout_reversal: 'adjustment',
+      issuing_authorization_hold: 'adjustment',
+      issuing_authorization_release: 'adjustment',
+      issuing_dispute: 'adjustment',
+      issuing_transaction: 'adjustment',
       payout: 'payout',
       payout_reversal: 'payout',
     },
@@ -61,5 +78,5 @@ export const stripe: GatewayMapping = {
   gross: { plus: ['gross'] },
   fee: { plus: ['fee'] },
   net: { plus: ['net'] },
-  original: { currency: 'customer_facing_currency', gross: { plus: ['customer_facing_amount'] } },
+  original: { currency: 'customer_facing_currency', gross: { plus: ['customer_facing_amount'], signOfKind: true } },
 };
