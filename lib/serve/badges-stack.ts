@@ -16,6 +16,7 @@ import { table } from '../base/table';
 import type { Stage } from '../stages';
 import { BadgesApi } from './badges-api';
 import { type LakePlace, LakeTable } from './lake-table';
+import { LakeView } from './lake-views';
 
 export interface BadgesStackProps extends StackProps {
   readonly stage: Stage;
@@ -47,6 +48,8 @@ export class BadgesStack extends Stack {
     this.online = table(this, 'Online', { stage, key, partitionKey: 'pk', expiry: 'expiresAt' });
     const held = heldBucket(this, 'Held', { stage, key });
     this.history = new LakeTable(this, 'History', { stage, roomKey: key, ...lake, table: badgeHistory });
+    // People type this name in Athena.
+    new LakeView(this, 'HistoryView', { ...lake, name: 'badges', table: badgeHistory });
 
     const apply = new StreamConsumer(this, 'Apply', {
       stage,

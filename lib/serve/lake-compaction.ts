@@ -1,6 +1,7 @@
 import { Aws, Duration, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import { compactedName, lakeViews, partitionColumn } from '../../lambdas/base/domain/sale-rows';
+import { compactedName } from '../../lambdas/base/domain/lake-views';
+import { lakeViews, partitionColumn } from '../../lambdas/base/domain/sale-rows';
 import { NodeFunction } from '../base/node-function';
 import type { QueryWorkgroup } from '../base/query-workgroup';
 import { everyDay } from '../base/schedules';

@@ -1,14 +1,14 @@
 import { Aws } from 'aws-cdk-lib';
 import { CfnTable } from 'aws-cdk-lib/aws-glue';
 import { Construct } from 'constructs';
-import type { Column } from '../../lambdas/base/domain/lake-rows';
-import { lakeViewColumns, lakeViewQuery, type RowTable } from '../../lambdas/base/domain/sale-rows';
+import type { Column, LakeRowTable } from '../../lambdas/base/domain/lake-rows';
+import { lakeViewColumns, lakeViewQuery } from '../../lambdas/base/domain/lake-views';
 import type { LakePlace } from './lake-table';
 
 export interface LakeViewProps extends LakePlace {
   /** People type it in Athena. */
   readonly name: string;
-  readonly table: RowTable;
+  readonly table: LakeRowTable;
 }
 
 const prestoTypes = { string: 'varchar', bigint: 'bigint', timestamp: 'timestamp(3)' } as const;

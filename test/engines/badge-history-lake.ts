@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { badgeHistory, type HistoryRow } from '../../lambdas/base/domain/badge-history';
+import { lakeViewQuery } from '../../lambdas/base/domain/lake-views';
 import { localAccount } from '../../local/engines/engine';
 import { openFirehose } from '../../local/engines/firehose';
 import { openGlue } from '../../local/engines/glue';
@@ -15,7 +16,7 @@ const database = 'tillstream_local';
 export interface HistoryLake {
   /** What Firehose took, as it was put: repeats too. */
   readonly taken: readonly HistoryRow[];
-  /** Answers what the history says, from the files: each row once, with its earliest time. */
+  /** Answers what the view of the history says, from the files: each row once, with its earliest time. */
   rows(): Promise<HistoryRow[]>;
   /** Runs a query of the history on the same files. */
   query(text: string): Promise<Record<string, any>[]>;
@@ -121,16 +122,11 @@ export async function openHistoryLake(rig: Rig): Promise<HistoryLake> {
     taken,
     query,
     async rows() {
-      const names = badgeHistory.columns.map((column) => column.name);
+      const names = badgeHistory.columns.map((column) => column.name).join(', ');
       const rows = await query(
-        `SELECT ${names.join(', ')} FROM ${name} ORDER BY kind, item, position, day, order_id, readable_at`,
+        `SELECT ${names} FROM (${lakeViewQuery(badgeHistory)}) AS badges ORDER BY kind, item, position, day, order_id`,
       );
-      const once = new Map<string, HistoryRow>();
-      for (const row of rows) {
-        const key = badgeHistory.key.map((column) => row[column]).join('\n');
-        if (!once.has(key)) once.set(key, row as HistoryRow);
-      }
-      return [...once.values()];
+      return rows as HistoryRow[];
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { lakeViewQuery, rowTables, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
+import { lakeViewQuery } from '../../lambdas/base/domain/lake-views';
+import { rowTables, saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import { stream } from '../../lib/base/stream';
 import { LakeStack } from '../../lib/serve/lake-stack';
 import { stageNamed } from '../../lib/stages';

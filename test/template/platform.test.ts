@@ -97,7 +97,7 @@ describe('what the stacks hold', () => {
         'AWS::ApiGateway::RestApi': 1,
         'AWS::ApiGateway::Stage': 1,
         'AWS::DynamoDB::GlobalTable': 2,
-        'AWS::Glue::Table': 1,
+        'AWS::Glue::Table': 2,
         'AWS::IAM::Policy': 5,
         'AWS::IAM::Role': 5,
         'AWS::KMS::Key': 1,

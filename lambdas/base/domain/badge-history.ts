@@ -53,6 +53,7 @@ export const badgeHistory: LakeRowTable = {
   comment:
     'What badges went by: each row as it was served, with its position, commit time and when it became readable. Files may repeat rows; of the times of one row the earliest counts.',
   key: ['kind', 'item', 'position', 'day', 'order_id'],
+  earliest: 'readable_at',
   columns,
   partition: { column: 'arrived_date', comment: 'UTC date on which its batch of changes arrived, yyyy-MM-dd' },
 };

@@ -25,6 +25,8 @@ export interface LakeRowTable {
   readonly comment: string;
   /** Identifies a row; files may repeat one. */
   readonly key: readonly string[];
+  /** Of rows that repeat, the one counts that has the least here; one that has nothing, last. */
+  readonly earliest: string;
   readonly columns: readonly Column[];
   /** Directory under which a row lies: a UTC date that repeats of a row share, so that they meet in one partition. */
   readonly partition: { readonly column: string; readonly comment: string };

@@ -86,6 +86,7 @@ export const saleLines: RowTable = {
   name: 'sale_lines',
   comment: 'One row per line of a sale or return. Files may repeat rows: count through a view that keeps one per key.',
   key: ['source', 'transaction_id', 'line'],
+  earliest: 'accepted_at',
   columns: lineColumns,
   partition,
 };
@@ -95,6 +96,7 @@ export const saleTenders: RowTable = {
   comment:
     'One row per tender of a sale or return. Files may repeat rows: count through a view that keeps one per key.',
   key: ['source', 'transaction_id', 'tender'],
+  earliest: 'accepted_at',
   columns: tenderColumns,
   partition,
 };
@@ -172,56 +174,8 @@ function signed(sign: 1 | -1, amount: number): number {
   return sign === 1 || amount === 0 ? amount : -amount;
 }
 
-/**
- * A query for one row per key of a table whose rows may repeat; the same text for Athena, DuckDB, PostgreSQL and Redshift.
- * Rows of one key are equal, so it does not matter which one stays. `columns` may be expressions.
- */
-export function oneRowPerKey(table: RowTable, from: string, columns = table.columns.map(({ name }) => name)): string {
-  const names = table.columns.map(({ name }) => name).join(', ');
-  return [
-    `SELECT ${columns.join(', ')}`,
-    'FROM (',
-    `  SELECT ${names},`,
-    `    ROW_NUMBER() OVER (PARTITION BY ${table.key.join(', ')} ORDER BY accepted_at) AS repetition`,
-    `  FROM ${from}`,
-    ') AS numbered',
-    'WHERE repetition = 1',
-  ].join('\n');
-}
-
-/** The columns of a table's view: the table's, and the date by which its files lie. */
-export function lakeViewColumns({ columns, partition: { column: name, comment } }: RowTable): Column[] {
-  return [...columns, { name, type: 'string', comment }];
-}
-
-/** The views of the lake's tables, by the names that people type. */
+/** The views of the sales' tables, by the names that people type. */
 export const lakeViews = [
   { view: 'sales', table: saleLines },
   { view: 'tenders', table: saleTenders },
 ] as const;
-
-/** Where the rows of old dates lie in few files. */
-export const compactedName = ({ name }: RowTable): string => `${name}_compacted`;
-
-/**
- * One row per key of a table of the lake, the same text for Athena and DuckDB. Repeats meet under one date, so the date is
- * part of the key here: then a query for a date reaches through the view and reads that date's files only. Dates before
- * `compactedBefore` are read where they were compacted, which is one row per key already.
- */
-export function lakeViewQuery(table: RowTable, compactedBefore?: string): string {
-  const columns = lakeViewColumns(table);
-  const dated = { ...table, key: [partitionColumn, ...table.key], columns };
-  if (compactedBefore === undefined) return oneRowPerKey(dated, table.name);
-  return [
-    oneRowPerKey(dated, `${table.name}\n  WHERE ${partitionColumn} >= '${compactedBefore}'`),
-    'UNION ALL',
-    `SELECT ${columns.map(({ name }) => name).join(', ')}`,
-    `FROM ${compactedName(table)}`,
-    `WHERE ${partitionColumn} < '${compactedBefore}'`,
-  ].join('\n');
-}
-
-/** One row per key of one date, as it was delivered. */
-export function oneRowPerKeyOfDate(table: RowTable, date: string): string {
-  return oneRowPerKey(table, `${table.name}\n  WHERE ${partitionColumn} = '${date}'`);
-}

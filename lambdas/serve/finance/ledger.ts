@@ -1,4 +1,5 @@
-import { type Column, oneRowPerKey, type RowTable } from '../../base/domain/sale-rows';
+import { oneRowPerKey } from '../../base/domain/lake-views';
+import type { Column, RowTable } from '../../base/domain/sale-rows';
 
 /**
  * The ledger's tables as SQL, made from the rows' definition. Everything here runs on Redshift and on PostgreSQL but the

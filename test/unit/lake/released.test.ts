@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { badgeHistory } from '../../../lambdas/base/domain/badge-history';
 import { rowTables } from '../../../lambdas/base/domain/sale-rows';
 import { snapshotColumns, snapshotTables } from '../../../lambdas/base/domain/snapshot-tables';
 import { columnProblem, type ReleasedColumn, schemaProblem } from '../../released/compatibility';
@@ -11,7 +12,7 @@ const read = (file: string) => JSON.parse(readFileSync(`test/released/${file}`, 
 const releasedRows: Record<string, ReleasedColumn[]> = read('rows-of-the-lake.json');
 const releasedEvent = read('sale.schema.json');
 const tables = [
-  ...rowTables.map(({ name, columns }) => ({ name, columns })),
+  ...[...rowTables, badgeHistory].map(({ name, columns }) => ({ name, columns })),
   ...snapshotTables.map((table) => ({ name: table.name, columns: snapshotColumns(table) })),
 ];
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
+import { oneRowPerKey } from '../../../lambdas/base/domain/lake-views';
 import { netOf, type Sale, signOf } from '../../../lambdas/base/domain/sale';
 import {
   lineRowsOf,
-  oneRowPerKey,
   type RowTable,
   rowTables,
   saleLines,

@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
-import {
-  compactedName,
-  lakeViewColumns,
-  lakeViewQuery,
-  lakeViews,
-  oneRowPerKeyOfDate,
-  partitionColumn,
-  type RowTable,
-} from '../../../base/domain/sale-rows';
+import { compactedName, lakeViewColumns, lakeViewQuery, oneRowPerKeyOfDate } from '../../../base/domain/lake-views';
+import { lakeViews, partitionColumn, type RowTable } from '../../../base/domain/sale-rows';
 import { type LakeQueries, lakeQueries } from '../../../base/runtime/athena';
 import { athenaClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
