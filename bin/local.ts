@@ -46,6 +46,7 @@ async function start(options: Options, signal: AbortSignal): Promise<number> {
     directory: options.state,
     keep: options.keep,
     oltp: options.oltp,
+    merchandisingEngine: options.merchandisingEngine,
     log: (message) => summary.print(message),
     onProgress: bootProgress(),
     signal,

@@ -40,12 +40,6 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
           reason: 'zones are pinned, so that synth needs no account to look them up in',
         },
     {
-      finding: 'CloudFormation-Validate::F3002',
-      at: ['Merchandising/Instance'],
-      reason:
-        "the validator's schema lacks KmsKeyId, which CDK's types have from CloudFormation's; another unknown name would not compile",
-    },
-    {
       finding: 'AwsSolutions::AwsSolutions-KDS3',
       at: ['Cardholder/SalesIngest', 'Refine/Sales', 'Cdc/Changes'],
       reason:
@@ -238,15 +232,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
     }),
 
     // What has no name before it exists.
-    {
-      finding: wildcard('*'),
-      at: [
-        ...['Cdc/PrepareSource/Role', 'Cdc/Beat/Role'],
-        ...['Merchandising/MintTokens/Role', 'Merchandising/Writer/Consumer/Role', 'Merchandising/Answers/Query/Role'],
-        'Merchandising/Comparison/Compare/Role',
-      ],
-      reason: 'Lambda makes the network interface of a function in a network by its role; before that it has no name',
-    },
+    { finding: wildcard('*'), at: ['Cdc/PrepareSource/Role', 'Cdc/Beat/Role'], reason: inNetwork },
     {
       finding: wildcard('*'),
       at: ['Cdc/ControlReplication/Role'],
@@ -270,13 +256,47 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       reason:
         'Redshift makes and rotates this secret and tells its ARN nowhere in a template; its last six characters are random',
     },
+    ...merchandisingFindings(stage),
+    ...replicationFindings(stage),
+  ];
+}
+
+const inNetwork =
+  'Lambda makes the network interface of a function in a network by its role; before that it has no name';
+
+/** Of the database of time series that the stage has. */
+function merchandisingFindings({ merchandising }: Stage): readonly Acknowledgement[] {
+  const callers = ['Writer/Consumer', 'Answers/Query', 'Comparison/Compare'].map(
+    (path) => `Merchandising/${path}/Role`,
+  );
+  if (merchandising.engine === 'liveanalytics')
+    return [
+      {
+        finding: 'CloudFormation-Validate::W3697',
+        at: ['Database', 'Sales', 'Items', 'Sources'].map((id) => `Merchandising/${id}`),
+        reason: 'AWS takes no new customers for this service: the stage says that its account has it already',
+      },
+      {
+        finding: wildcard('*'),
+        at: callers,
+        reason:
+          "clients of Timestream ask for the account's endpoint before anything else, and DescribeEndpoints knows no resource",
+      },
+    ];
+  return [
+    {
+      finding: 'CloudFormation-Validate::F3002',
+      at: ['Merchandising/Instance'],
+      reason:
+        "the validator's schema lacks KmsKeyId, which CDK's types have from CloudFormation's; another unknown name would not compile",
+    },
+    { finding: wildcard('*'), at: ['Merchandising/MintTokens/Role', ...callers], reason: inNetwork },
     {
       finding: 'AwsSolutions::AwsSolutions-SMG4',
       at: ['Merchandising/FirstUser', 'Merchandising/WriteToken', 'Merchandising/ReadToken'],
       reason:
         "InfluxDB does not follow a changed secret: a deploy step mints the tokens, and mints another where the instance no longer knows the stored one; the first user's password serves that step only",
     },
-    ...replicationFindings(stage),
   ];
 }
 

@@ -71,9 +71,20 @@ export interface Stage {
     readonly gatewayTerms: AllGatewayTerms;
   };
   readonly merchandising: {
+    /**
+     * The database of its time series. `liveanalytics` is for accounts that have Timestream for LiveAnalytics already: AWS
+     * lets no others in since 20 June 2025. Another engine begins empty.
+     */
+    readonly engine: MerchandisingEngine;
+    /** Of InfluxDB. */
     readonly instanceType: string;
     readonly storageGibibytes: number;
     readonly multipleZones: boolean;
+    /**
+     * Of LiveAnalytics: for so long sales are in memory, and a sale that is so late can be seen at once. What is later can
+     * be seen within six hours, says AWS.
+     */
+    readonly memoryHours: number;
     /** Days that points are kept; 0: for ever. */
     readonly salesRetentionDays: number;
     readonly itemsRetentionDays: number;
@@ -93,6 +104,9 @@ export interface Stage {
     readonly policy: StockPolicy;
   };
 }
+
+export const merchandisingEngines = ['influxdb', 'liveanalytics'] as const;
+export type MerchandisingEngine = (typeof merchandisingEngines)[number];
 
 export interface NewNetwork {
   readonly cidr: string;
@@ -225,9 +239,11 @@ const local: Stage = {
     gatewayTerms,
   },
   merchandising: {
+    engine: 'influxdb',
     instanceType: 'db.influx.medium',
     storageGibibytes: 20,
     multipleZones: false,
+    memoryHours: 24,
     salesRetentionDays: 0,
     itemsRetentionDays: 0,
     requestsPerSecond: 50,
@@ -289,9 +305,11 @@ const prod: Stage = {
     gatewayTerms,
   },
   merchandising: {
+    engine: 'influxdb',
     instanceType: 'db.influx.large',
     storageGibibytes: 100,
     multipleZones: true,
+    memoryHours: 168,
     salesRetentionDays: 400,
     itemsRetentionDays: 35,
     requestsPerSecond: 50,
@@ -308,6 +326,15 @@ export function stageNamed(name: string): Stage {
   if (!Object.hasOwn(stages, name))
     throw new Error(`stage '${name}' is unknown: use ${Object.keys(stages).join(', ')}`);
   return stages[name as keyof typeof stages];
+}
+
+/** The same stage with another database for merchandising, if one is named; throws what is allowed when it is none. */
+export function withMerchandisingEngine(stage: Stage, name: string | undefined): Stage {
+  if (name === undefined) return stage;
+  const engine = merchandisingEngines.find((each) => each === name);
+  if (engine === undefined)
+    throw new Error(`merchandisingEngine '${name}' is unknown: use ${merchandisingEngines.join(', ')}`);
+  return { ...stage, merchandising: { ...stage.merchandising, engine } };
 }
 
 /**

@@ -210,7 +210,7 @@ export async function openAccount({ directory, assetFolder, workerFile, log }: A
 
   const timestream = await openTimestream({
     directory: folder('timestream'),
-    address: () => new URL(door.url).host,
+    address: () => new URL(door.url).hostname,
     // As a service, in nobody's name: what it may put where is said by the bucket's policy.
     report: ({ BucketName, Key }, body) =>
       s3.call('PutObject', { Bucket: BucketName, Key, Body: Buffer.from(body), ContentType: 'application/json' }),

@@ -18,8 +18,10 @@ export interface Endpoints {
   readonly stockUrl: string;
   /** PostgreSQL URL of the ledger. */
   readonly warehouseUrl: string;
-  /** InfluxQL: append `&q=SELECT ...`. */
-  readonly timeseriesUrl: string;
+  /** Of InfluxDB, for InfluxQL: append `&q=SELECT ...`. */
+  readonly timeseriesUrl?: string;
+  /** Of LiveAnalytics, for SQL: `aws timestream-query query --query-string 'SELECT ... FROM "<this>"."sales"'`. */
+  readonly timestreamDatabase?: string;
   readonly lakeDir: string;
   /** Training sets: a folder a snapshot, under a folder a table. */
   readonly snapshotsDir: string;
@@ -61,12 +63,6 @@ export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoin
     return url;
   };
 
-  const readToken = JSON.parse(
-    await secretValue(
-      account,
-      `secretsmanager:${variableOf(account, 'Merchandising', 'READ_TOKEN_SECRET_ARN')}:SecretString`,
-    ),
-  ).token;
   return {
     ingestUrl: urlOf('POST /sales'),
     badgesUrl: urlOf('GET /badges'),
@@ -74,7 +70,7 @@ export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoin
     merchandisingUrl: urlOf('GET /merchandising/totals').replace(/\/totals$/, ''),
     stockUrl: urlOf('GET /stock'),
     warehouseUrl: engines.redshift.warehouseUrl(),
-    timeseriesUrl: `${door.url}/query?db=${variableOf(account, 'Merchandising', 'SALES_DATABASE')}&u=reader&p=${encodeURIComponent(readToken)}`,
+    ...(await timeSeriesOf(account)),
     lakeDir: engines.s3.directoryOf(variableOf(account, 'Finance', 'LAKE_BUCKET_NAME')),
     snapshotsDir: engines.s3.directoryOf(variableOf(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME')),
     snapshotFunction: functionWith(account, 'Lake', 'SNAPSHOTS_BUCKET_NAME').name,
@@ -92,6 +88,18 @@ export async function openEndpoints(account: LocalAccount): Promise<Omit<Endpoin
   };
 }
 
+/** Of the engine that merchandising has. */
+async function timeSeriesOf(account: LocalAccount): Promise<Pick<Endpoints, 'timeseriesUrl' | 'timestreamDatabase'>> {
+  const timestreamDatabase = findFunctionWith(account, 'Merchandising', 'TIMESTREAM_DATABASE')?.environment
+    .TIMESTREAM_DATABASE;
+  if (timestreamDatabase !== undefined) return { timestreamDatabase };
+  const secretArn = variableOf(account, 'Merchandising', 'READ_TOKEN_SECRET_ARN');
+  const readToken = await secretValue(account, `secretsmanager:${secretArn}:SecretString:token`);
+  const database = variableOf(account, 'Merchandising', 'SALES_DATABASE');
+  const timeseriesUrl = `${account.door.url}/query?db=${database}&u=reader&p=${encodeURIComponent(readToken)}`;
+  return { timeseriesUrl };
+}
+
 /** The one state machine that the template schedules. */
 function dailyCloseOf({ schedules }: LocalAccount): string {
   for (const { target } of schedules) if ('stateMachineArn' in target) return target.stateMachineArn;
@@ -103,11 +111,16 @@ export function variableOf(account: LocalAccount, room: string, variable: string
   return functionWith(account, room, variable).environment[variable]!;
 }
 
-function functionWith({ functions }: LocalAccount, room: string, variable: string): LocalFunction {
-  for (const declared of functions.values())
-    if (declared.name.startsWith(`Tillstream-local-${room}-`) && declared.environment[variable] !== undefined)
-      return declared;
-  throw new Error(`no function of ${room} has the variable ${variable}`);
+function functionWith(account: LocalAccount, room: string, variable: string): LocalFunction {
+  const found = findFunctionWith(account, room, variable);
+  if (found === undefined) throw new Error(`no function of ${room} has the variable ${variable}`);
+  return found;
+}
+
+function findFunctionWith({ functions }: LocalAccount, room: string, variable: string): LocalFunction | undefined {
+  return [...functions.values()].find(
+    ({ name, environment }) => name.startsWith(`Tillstream-local-${room}-`) && environment[variable] !== undefined,
+  );
 }
 
 /** `secretsmanager:<arn or name>:SecretString[:<key>]`, as in `{{resolve:...}}`. */

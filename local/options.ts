@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type MerchandisingEngine, merchandisingEngines } from '../lib/stages';
 
 /** What --help says. */
 export const usage = `npm start                       the platform on this machine, with real sales coming in, until Ctrl-C
@@ -14,6 +15,8 @@ npm start -- --idle             boots and waits for your own calls (see <state>/
   --oltp DATABASE:FILE.sql
                 runs the statements in the database inventory or orders, once all is up
   --rate N      events a second in the demonstration; default 40
+  --merchandising-engine influxdb|liveanalytics
+                the database of merchandising's time series; default influxdb
 
 Ends with 0, also by Ctrl-C; with 130 when Ctrl-C came before it was up, or before --once was done; with 1 when it
 failed, and with 2 when it was called wrongly.`;
@@ -27,6 +30,7 @@ export interface Options {
   readonly rate: number;
   readonly report: string | undefined;
   readonly oltp: readonly { readonly database: string; readonly file: string }[];
+  readonly merchandisingEngine: MerchandisingEngine | undefined;
 }
 
 /** It was called wrongly. */
@@ -60,6 +64,10 @@ export function readOptions(): Options | undefined {
     (report === '' || !existsSync(dirname(report)) || (existsSync(report) && statSync(report).isDirectory()))
   )
     throw new UsageError(`--report: '${report}' cannot be written: name a file in a folder that is there`);
+  const named = values['merchandising-engine'];
+  const merchandisingEngine = merchandisingEngines.find((engine) => engine === named);
+  if (named !== undefined && merchandisingEngine === undefined)
+    throw new UsageError(`--merchandising-engine: got '${named}', allowed: ${merchandisingEngines.join(', ')}`);
   const oltp = values.oltp.map((script) => {
     const [, database, file] = /^([^:]+):(.+)$/.exec(script) ?? [];
     if (database === undefined || file === undefined)
@@ -67,7 +75,7 @@ export function readOptions(): Options | undefined {
     if (!existsSync(file)) throw new UsageError(`--oltp: there is no file '${file}'`);
     return { database, file };
   });
-  return { mode, input, keep, state, rate, report, oltp };
+  return { mode, input, keep, state, rate, report, oltp, merchandisingEngine };
 }
 
 function parsedArguments() {
@@ -80,6 +88,7 @@ function parsedArguments() {
         keep: { type: 'boolean', default: false },
         state: { type: 'string', default: '.local' },
         rate: { type: 'string' },
+        'merchandising-engine': { type: 'string' },
         report: { type: 'string' },
         oltp: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean', short: 'h', default: false },

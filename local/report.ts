@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { cardNumbersIn, type Finding, filesBelow, plantedControls, scanContents } from './card-number-scan';
 import type { Run } from './run';
 import type { IngestTotals, Sender } from './sender';
-import { financeTotals, inventoryTotals, lakeTotals, merchandisingTotals, type StoreTotals } from './store-totals';
+import {
+  financeTotals,
+  influxDbTotals,
+  inventoryTotals,
+  lakeTotals,
+  liveAnalyticsTotals,
+  type StoreTotals,
+} from './store-totals';
 
 /** What a run did, by the account of each part itself. */
 export interface Report {
@@ -26,7 +33,7 @@ export interface Report {
 export async function storeTotals(run: Run): Promise<Report['stores']> {
   const { account, endpoints } = run;
   const [merchandising, finance, lake, inventory] = await Promise.all([
-    merchandisingTotals((influxQl) => run.queryTimeSeries(influxQl)),
+    merchandisingTotals(run),
     financeTotals(endpoints.warehouseUrl),
     lakeTotals(join(endpoints.lakeDir, 'sale_lines', '**', '*.parquet')),
     inventoryTotals(
@@ -35,6 +42,16 @@ export async function storeTotals(run: Run): Promise<Report['stores']> {
     ),
   ]);
   return { merchandising, finance, lake, inventory };
+}
+
+function merchandisingTotals({ account, endpoints }: Run): Promise<StoreTotals> {
+  const { timeseriesUrl, timestreamDatabase } = endpoints;
+  if (timestreamDatabase !== undefined)
+    return liveAnalyticsTotals(
+      (operation, input) => account.engines.timestream.call(operation, input),
+      timestreamDatabase,
+    );
+  return influxDbTotals(async (influxQl) => (await fetch(`${timeseriesUrl}&q=${encodeURIComponent(influxQl)}`)).json());
 }
 
 /** What dedup has claimed and held, and how much else is held. */

@@ -2,6 +2,7 @@ import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import type { MerchandisingEngine } from '../lib/stages';
 import { type LocalAccount, type LocalSchedule, openAccount } from './account';
 import { serveDashboard } from './dashboard';
 import { roleSession } from './door/principal';
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly keep: boolean;
   /** Scripts to run in source databases once all is up. */
   readonly oltp?: readonly { readonly database: string; readonly file: string }[];
+  /** Absent: the stage's own. */
+  readonly merchandisingEngine?: MerchandisingEngine | undefined;
   readonly log: (message: string) => void;
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** Ends the boot, too. */
@@ -73,7 +76,7 @@ export class Run {
     const endpointsFile = join(state.path, 'endpoints.json');
     // Of a run that was killed: nothing is there any more.
     rmSync(endpointsFile, { force: true });
-    const { stacks, assetFolder } = synthesizeLocalStage(join(state.path, 'assembly'));
+    const { stacks, assetFolder } = synthesizeLocalStage(join(state.path, 'assembly'), options.merchandisingEngine);
     // Functions start at any time, also while another run is being built.
     const workerFile = join(state.path, 'assembly', 'function-worker.js');
     copyFileSync(join('build', 'local', 'lambda', 'function-worker.js'), workerFile);
@@ -132,12 +135,6 @@ export class Run {
       this.account.problems.get(functionName) ??
       read.map(({ mapping }) => mapping.state().problem).find((problem) => problem !== undefined)
     );
-  }
-
-  /** Asks the time series as a reader. */
-  async queryTimeSeries(influxQl: string): Promise<any> {
-    const answer = await fetch(`${this.endpoints.timeseriesUrl}&q=${encodeURIComponent(influxQl)}`);
-    return answer.json();
   }
 
   /** What does not get on at the moment, by function or schedule. */

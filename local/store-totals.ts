@@ -11,8 +11,8 @@ export interface StoreTotals {
   readonly net?: Readonly<Record<string, number>>;
 }
 
-/** Asks the time series, as merchandising does: in InfluxQL, with the token that only reads. */
-export async function merchandisingTotals(query: (influxQl: string) => Promise<any>): Promise<StoreTotals> {
+/** Asks the time series in InfluxDB: in InfluxQL, with the token that only reads. */
+export async function influxDbTotals(query: (influxQl: string) => Promise<any>): Promise<StoreTotals> {
   const answer = await query(
     'SELECT SUM(net) AS net, SUM(units) AS units, SUM(lines) AS lines, SUM(transactions) AS transactions FROM sales GROUP BY currency',
   );
@@ -23,6 +23,24 @@ export async function merchandisingTotals(query: (influxQl: string) => Promise<a
       const row = Object.fromEntries(columns.map((column: string, place: number) => [column, values[0][place]]));
       return { currency: tags.currency, ...row };
     }),
+  );
+}
+
+/** Asks the time series in LiveAnalytics, in SQL. Before the first sale its table has no columns. */
+export async function liveAnalyticsTotals(
+  timestream: (operation: 'Query', input: object) => Promise<any>,
+  database: string,
+): Promise<StoreTotals> {
+  const sums = ['net', 'units', 'lines', 'transactions'].map((column) => `sum(${column}) AS ${column}`).join(', ');
+  const QueryString = `SELECT currency, ${sums} FROM "${database}"."sales" GROUP BY currency`;
+  const { ColumnInfo, Rows } = await timestream('Query', { QueryString }).catch((error: Error) => {
+    if (/Column '.+' does not exist/.test(error.message)) return { ColumnInfo: [], Rows: [] };
+    throw error;
+  });
+  return summed(
+    Rows.map(({ Data }: any) =>
+      Object.fromEntries(ColumnInfo.map(({ Name }: any, place: number) => [Name, Data[place].ScalarValue])),
+    ),
   );
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { createPlatform } from '../lib/platform';
-import { stageNamed } from '../lib/stages';
+import { type MerchandisingEngine, stageNamed, withMerchandisingEngine } from '../lib/stages';
 import type { StackTemplate } from './template/provisioner';
 
 export interface Synthesized {
@@ -13,7 +13,7 @@ export interface Synthesized {
 }
 
 /** Synthesizes the `local` stage into a folder: the very app that is deployed, with the same feature flags. */
-export function synthesizeLocalStage(outdir: string): Synthesized {
+export function synthesizeLocalStage(outdir: string, merchandisingEngine?: MerchandisingEngine): Synthesized {
   rmSync(outdir, { recursive: true, force: true });
   const { context } = JSON.parse(readFileSync('cdk.json', 'utf8'));
   const app = new App({
@@ -23,7 +23,7 @@ export function synthesizeLocalStage(outdir: string): Synthesized {
     treeMetadata: false,
     builtinCloudFormationValidation: false,
   });
-  createPlatform(app, stageNamed('local'));
+  createPlatform(app, withMerchandisingEngine(stageNamed('local'), merchandisingEngine));
   const assembly = app.synth();
   return {
     stacks: assembly.stacks.map(({ stackName, template }) => ({ stackName, template })),

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { models } from '../local/resources/models';
-import { synthesizedStage } from './template/synthesized';
+import { synthesizedLiveAnalytics, synthesizedStage } from './template/synthesized';
 
 const sources = ['bin', 'lib', 'lambdas', 'local'].flatMap((folder) =>
   readdirSync(folder, { recursive: true })
@@ -99,7 +99,10 @@ test('a function is given the variables that it asks for, no more and no fewer',
     asked.set(dirname(handler).replace('lambdas/', ''), names);
   }
 
-  const given = synthesizedStage('prod').functions;
+  // Each engine of merchandising has functions of its own.
+  const given = [...synthesizedStage('prod').functions, ...synthesizedLiveAnalytics().functions].filter(
+    ({ directory }, place, all) => all.findIndex((each) => each.directory === directory) === place,
+  );
 
   expect(given.map(({ directory }) => directory).sort()).toEqual([...asked.keys()].sort());
   for (const { directory, variables } of given)
@@ -116,9 +119,10 @@ test('every resource type of the local stage has a local model', () => {
 
 test('every alarm has a heading in the runbook, and every heading an alarm', () => {
   const headings = [...readFileSync('docs/runbook.md', 'utf8').matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
-  const alarms = synthesizedStage('prod')
-    .resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
+  const alarms = [synthesizedStage('prod'), synthesizedLiveAnalytics()]
+    .flatMap(({ resources }) => resources)
+    .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
     .map(({ Properties }) => String(Properties?.AlarmName).replace('Tillstream-prod-', ''));
 
-  expect(headings.sort()).toEqual(alarms.sort());
+  expect(headings.sort()).toEqual([...new Set(alarms)].sort());
 });

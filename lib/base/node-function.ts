@@ -166,14 +166,14 @@ export class NodeFunction extends Construct {
     ).environment(variable, database);
   }
 
-  /** Reads and lists objects under folders of a bucket. */
-  readsObjects(bucket: Bucket, folders: readonly string[], variable: string): this {
+  /** Reads and lists objects under folders of a bucket; no variable: only Athena does, in its caller's name. */
+  readsObjects(bucket: Bucket, folders: readonly string[], variable?: string): this {
     this.allow(
       ['s3:GetObject'],
       folders.map((folder) => bucket.arnForObjects(`${folder}/*`)),
     ).allow(['s3:GetBucketLocation', 's3:ListBucket'], [bucket.bucketArn]);
     if (bucket.encryptionKey !== undefined) this.usesKeyThrough('s3', bucket.encryptionKey, ['kms:Decrypt']);
-    return this.environment(variable, bucket.bucketName);
+    return variable === undefined ? this : this.environment(variable, bucket.bucketName);
   }
 
   /** Uses a key only on behalf of one service, never directly. */

@@ -12,7 +12,9 @@ import type { Stage } from '../stages';
 export interface MerchandisingApiProps {
   readonly stage: Stage;
   readonly key: Key;
-  readonly network: NonNullable<NodeFunctionProps['network']>;
+  /** Under lambdas/, of the function that answers. */
+  readonly directory: string;
+  readonly network?: NonNullable<NodeFunctionProps['network']>;
 }
 
 const questions = ['totals', 'groups', 'series', 'completeness', 'dashboard'] as const;
@@ -26,17 +28,17 @@ export class MerchandisingApi extends Construct {
   readonly api: RestApi;
   readonly signals: readonly Signal[];
 
-  constructor(scope: Construct, id: string, { stage, key, network }: MerchandisingApiProps) {
+  constructor(scope: Construct, id: string, { stage, key, directory, network }: MerchandisingApiProps) {
     super(scope, id);
     this.query = new NodeFunction(this, 'Query', {
       stage,
-      directory: 'serve/merchandising/influxdb/query',
+      directory,
       description: 'Answers what merchants ask of the time series, and shows it',
       key,
       // What API Gateway waits for.
       timeout: Duration.seconds(29),
       memoryMebibytes: 1_024,
-      network,
+      ...(network === undefined ? {} : { network }),
     });
     const { requestsPerSecond, burst } = stage.merchandising;
     this.api = restApi(this, {

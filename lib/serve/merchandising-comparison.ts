@@ -45,7 +45,7 @@ export class MerchandisingComparison extends Construct {
     this.compare
       .queries(lake.workgroup, 'WORKGROUP_NAME')
       .readsTables(lake.databaseName, ['sales', saleLines.name, compactedName(saleLines)], 'DATABASE_NAME')
-      .readsObjects(lake.bucket, [saleLines.name, 'compacted'], 'LAKE_BUCKET_NAME')
+      .readsObjects(lake.bucket, [saleLines.name, 'compacted'])
       .environment('LAKE_DELAY_MINUTES', String(lakeDelayMinutes))
       .environment('SALES_RETENTION_DAYS', String(salesRetentionDays))
       .environment('ITEMS_RETENTION_DAYS', String(itemsRetentionDays));

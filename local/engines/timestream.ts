@@ -10,7 +10,7 @@ import { type Rejected, type TableDefinition, TimestreamTable } from './timestre
 export interface TimestreamOptions {
   /** Absent: in memory. */
   readonly directory?: string;
-  /** Host and port that endpoint discovery answers. */
+  /** The host that endpoint discovery answers: clients go on to it by the port that they have. */
   readonly address: () => string;
   /** Puts a report of what the magnetic store did not keep into the place that its table names. */
   readonly report?: (location: { BucketName: string; Key: string }, body: string) => Promise<unknown>;

@@ -34,7 +34,7 @@ const retention = { MemoryStoreRetentionPeriodInHours: 24, MagneticStoreRetentio
 beforeAll(async () => {
   endpoint = await startEndpoint(async (door) => [
     await openTimestream({
-      address: () => new URL(door.url).host,
+      address: () => new URL(door.url).hostname,
       report: async (place, body) => reports.push({ place, body }),
       onRejectedLater: (...told) => rejectedLater.push(told),
     }),

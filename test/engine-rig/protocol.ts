@@ -25,6 +25,7 @@ const services: Readonly<Record<string, string>> = {
   AWSGlue: 'glue',
   AmazonAthena: 'athena',
   AWSEvents: 'events',
+  Timestream_20181101: 'timestream',
 };
 
 /** Reads a request: JSON by its X-Amz-Target, Lambda's Invoke by its path, anything else is S3. */

@@ -1,86 +1,37 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Sale } from '../../lambdas/base/domain/sale';
-import { administrationOf } from '../../lambdas/serve/merchandising/influxdb/mint-tokens/administration';
-import { type InfluxDb, openInfluxDb } from '../../local/engines/influxdb';
+import type { MerchandisingEngine } from '../../lib/stages';
 import { type Container, type Rig, startRig } from '../engine-rig';
+import { type EngineBehind, openEngine } from './merchandising-engines';
 
-const endpoint = 'tillstream.timestream-influxdb.test';
-const user = { username: 'tillstream', password: 'correctHorseBatteryStaple' };
-const databases = { sales: 'merchandising', items: 'merchandising_items' };
-
-/** Merchandising's functions on the local engines, with tokens that were minted for them. */
-export interface MerchandisingRig {
+/** Merchandising's functions on the local engines. */
+export interface MerchandisingRig extends Omit<EngineBehind, 'environment'> {
   readonly rig: Rig;
-  /** A fresh container of the function in this directory of the room. */
+  /** A fresh container of the function in this directory of the engine's. */
   open(directory: 'write' | 'query' | 'compare', more?: Readonly<Record<string, string>>): Container;
   /** What the API answers, under this path and with these parameters; a list gives one several times. */
   ask(
     question: string,
     parameters?: Readonly<Record<string, string | readonly string[]>>,
   ): Promise<{ status: number; body: any }>;
-  /** Every statement that was sent to the database, in order. */
-  readonly statements: string[];
-  /** Refuses the next writes. */
-  failWrites(times: number): void;
-  /** Says that the next writes are done, and forgets them. */
-  loseWrites(times: number): void;
-  close(): Promise<void>;
 }
 
-export async function startMerchandising(retentionDays = 0): Promise<MerchandisingRig> {
+export async function startMerchandising(
+  engine: MerchandisingEngine = 'influxdb',
+  retentionDays = 0,
+): Promise<MerchandisingRig> {
   const rig = await startRig();
-  const folder = mkdtempSync(join(tmpdir(), 'tillstream-test-'));
-  const influx: InfluxDb = await openInfluxDb({ directory: folder });
-  influx.provision({ ...user, organization: 'tillstream', bucket: databases.sales });
   await rig.engines.s3.call('CreateBucket', { Bucket: 'held' });
-
-  const statements: string[] = [];
-  let failures = 0;
-  let losses = 0;
-  const realFetch = globalThis.fetch;
-  globalThis.fetch = (async (address: string, options: any = {}) => {
-    const { host, pathname, searchParams } = new URL(address);
-    if (host !== `${endpoint}:8086`) return realFetch(address, options);
-    const { method = 'GET', headers = {}, body = '' } = options;
-    if (pathname === '/query') statements.push(new URLSearchParams(body).get('q')!);
-    if (pathname === '/write' && failures > 0) {
-      failures--;
-      return new Response('{"message":"unavailable"}', { status: 503 });
-    }
-    if (pathname === '/write' && losses > 0) {
-      losses--;
-      return new Response(null, { status: 204 });
-    }
-    const request = { method, path: pathname, query: searchParams, headers, body: Buffer.from(body) };
-    const answer = await influx.handle(request);
-    const text = answer.body.length === 0 ? null : String(answer.body);
-    return new Response(text, { status: answer.status, headers: answer.headers });
-  }) as typeof fetch;
-
-  const administration = await administrationOf(`https://${endpoint}:8086`, 'tillstream', user);
-  const buckets = [
-    await administration.ensureBucket(databases.sales, retentionDays),
-    await administration.ensureBucket(databases.items, retentionDays),
-  ];
-  const secretOf = async (action: 'read' | 'write') => {
-    const SecretString = JSON.stringify(await administration.mintToken(action, action, buckets));
-    return (await rig.engines.secretsmanager.call('CreateSecret', { Name: action, SecretString })).ARN;
-  };
-  const environment = {
-    INFLUXDB_ENDPOINT: endpoint,
-    SALES_DATABASE: databases.sales,
-    ITEMS_DATABASE: databases.items,
-    HELD_BUCKET_NAME: 'held',
-    WRITE_TOKEN_SECRET_ARN: await secretOf('write'),
-    READ_TOKEN_SECRET_ARN: await secretOf('read'),
-  };
+  const { environment, ...behind } = await openEngine[engine](rig, retentionDays);
   const open = (directory: string, more: Readonly<Record<string, string>> = {}) =>
-    rig.container(`../lambdas/serve/merchandising/influxdb/${directory}/handler`, { ...environment, ...more });
+    rig.container(`../lambdas/serve/merchandising/${engine}/${directory}/handler`, {
+      ...environment,
+      HELD_BUCKET_NAME: 'held',
+      ...more,
+    });
   const query = open('query');
   return {
+    ...behind,
     rig,
     open,
     async ask(question, parameters = {}) {
@@ -92,18 +43,9 @@ export async function startMerchandising(retentionDays = 0): Promise<Merchandisi
       });
       return { status: statusCode, body: JSON.parse(body) };
     },
-    statements,
-    failWrites(times) {
-      failures = times;
-    },
-    loseWrites(times) {
-      losses = times;
-    },
     async close() {
-      globalThis.fetch = realFetch;
-      await influx.close();
+      await behind.close();
       await rig.close();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Sale } from '../../lambdas/base/domain/sale';
 import { type InfluxDb, openInfluxDb } from '../../local/engines/influxdb';
-import { merchandisingTotals } from '../../local/store-totals';
+import { influxDbTotals } from '../../local/store-totals';
 import { type Container, crashPoints, kinesisEvent, type Rig, startRig } from '../engine-rig';
 import { aSale, someSales } from '../engine-rig/sales';
 import { deliver, objectsOf } from '../engine-rig/shard';
@@ -249,7 +249,7 @@ describe('repeats change nothing', () => {
 
     const sums = Object.values(expected(batch));
     const sum = (column: string) => sums.reduce((total, row) => total + row[column]!, 0);
-    expect(await merchandisingTotals((influxQl) => query(influxQl))).toEqual({
+    expect(await influxDbTotals((influxQl) => query(influxQl))).toEqual({
       transactions: batch.length,
       lines: sum('lines'),
       units: sum('units'),
@@ -260,7 +260,7 @@ describe('repeats change nothing', () => {
   test('the run report says when it got no answer', async () => {
     const answers = [{ code: 'unauthorized', message: 'no such token' }, { results: [{ error: 'no such database' }] }];
 
-    for (const answer of answers) await expect(merchandisingTotals(async () => answer)).rejects.toThrow('no such');
+    for (const answer of answers) await expect(influxDbTotals(async () => answer)).rejects.toThrow('no such');
   });
 
   test('a batch delivered twice', async () => {

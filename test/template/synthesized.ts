@@ -5,7 +5,7 @@ import { App, type CfnElement, Stack } from 'aws-cdk-lib';
 import { acknowledgeFindings } from '../../lib/acknowledgements';
 import { NodeFunction } from '../../lib/base/node-function';
 import { createPlatform } from '../../lib/platform';
-import { type Stage, stageNamed } from '../../lib/stages';
+import { type Stage, stageNamed, withMerchandisingEngine } from '../../lib/stages';
 
 export interface Resource {
   readonly stackName: string;
@@ -41,6 +41,13 @@ const cache = new Map<string, SynthesizedStage>();
 export function synthesizedStage(name: Stage['name']): SynthesizedStage {
   const known = cache.get(name) ?? synthesize(stageNamed(name));
   cache.set(name, known);
+  return known;
+}
+
+/** Prod as it is where merchandising's time series are in LiveAnalytics. */
+export function synthesizedLiveAnalytics(): SynthesizedStage {
+  const known = cache.get('liveanalytics') ?? synthesize(withMerchandisingEngine(stageNamed('prod'), 'liveanalytics'));
+  cache.set('liveanalytics', known);
   return known;
 }
 

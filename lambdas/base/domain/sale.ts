@@ -101,7 +101,11 @@ export function parseSale(text: string): Sale | { readonly reason: string } {
     return { reason: 'businessDate is not a day' };
   if (!Array.isArray(sale.lines) || sale.lines.length === 0) return { reason: 'lines are missing' };
   for (const line of sale.lines as Partial<SaleLine>[]) {
-    if (typeof line?.sku !== 'string' || ![line.line, line.quantity, line.unitPrice].every(Number.isSafeInteger))
+    if (
+      typeof line?.sku !== 'string' ||
+      line.sku === '' ||
+      ![line.line, line.quantity, line.unitPrice].every(Number.isSafeInteger)
+    )
       return { reason: 'a line lacks its number, sku, quantity or unitPrice' };
     if (!isOptional('integer', line.discount) || !isOptional('integer', line.tax))
       return { reason: 'discount or tax of a line is not an integer' };

@@ -10,6 +10,8 @@ import { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
 import { RedshiftServerlessClient } from '@aws-sdk/client-redshift-serverless';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { TimestreamQueryClient } from '@aws-sdk/client-timestream-query';
+import { TimestreamWriteClient } from '@aws-sdk/client-timestream-write';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 
 /**
@@ -17,17 +19,17 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
  * the local run) gives. Call each once per container, at module level. HTTP/1.1 throughout: one keep-alive pool, and the
  * timeouts bound every call so that a hanging service ends as an error that is retried, not as a function timeout.
  */
-function connection() {
+function connection(requestTimeout = 10_000) {
   return {
     maxAttempts: 4,
     requestHandler: new NodeHttpHandler({
       httpsAgent: new Agent({ keepAlive: true, maxSockets: 50 }),
       connectionTimeout: 2_000,
-      requestTimeout: 10_000,
+      requestTimeout,
       // Without it a request that takes longer is only warned about.
       throwOnRequestTimeout: true,
       // The one above ends when an answer begins; this one is for an answer that stops in its middle.
-      socketTimeout: 10_000,
+      socketTimeout: requestTimeout,
     }),
   };
 }
@@ -55,5 +57,9 @@ export const secretsManagerClient = (): SecretsManagerClient => unlogged(new Sec
 export const redshiftDataClient = (): RedshiftDataClient => unlogged(new RedshiftDataClient(connection()));
 export const redshiftServerlessClient = (): RedshiftServerlessClient =>
   unlogged(new RedshiftServerlessClient(connection()));
+// A query answers when it is through, and one that is given up would be run, and paid, once more.
+export const timestreamQueryClient = (): TimestreamQueryClient =>
+  unlogged(new TimestreamQueryClient(connection(25_000)));
+export const timestreamWriteClient = (): TimestreamWriteClient => unlogged(new TimestreamWriteClient(connection()));
 // Path style, so that a bucket needs no name resolution of its own.
 export const s3Client = (): S3Client => unlogged(new S3Client({ ...connection(), forcePathStyle: true }));

@@ -52,8 +52,8 @@ export function lakeComparison(
   const workgroupName = requireEnv('WORKGROUP_NAME');
   const database = requireEnv('DATABASE_NAME');
   const delayMs = Number(requireEnv('LAKE_DELAY_MINUTES')) * 60_000;
-  const salesRetentionMs = retentionMs('SALES_RETENTION_DAYS');
-  const itemsRetentionMs = retentionMs('ITEMS_RETENTION_DAYS');
+  const salesRetentionMs = retentionMs(requireEnv('SALES_RETENTION_DAYS'));
+  const itemsRetentionMs = retentionMs(requireEnv('ITEMS_RETENTION_DAYS'));
 
   return async (request, context) => {
     const remainingMs = () => context.getRemainingTimeInMillis();
@@ -133,9 +133,8 @@ function areEqual(ours: Amounts, theirs: Amounts = { net: 0, units: 0, discount:
 }
 
 /** No days: for ever. */
-function retentionMs(variable: string): number {
-  const days = Number(requireEnv(variable));
-  return days === 0 ? Number.POSITIVE_INFINITY : days * dayMs;
+function retentionMs(days: string): number {
+  return Number(days) === 0 ? Number.POSITIVE_INFINITY : Number(days) * dayMs;
 }
 
 function hoursIn({ from, to }: ComparisonRequest): number[] | undefined {

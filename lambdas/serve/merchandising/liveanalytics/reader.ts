@@ -1,0 +1,102 @@
+import { QueryCommand, type TimestreamQueryClient, ValidationException } from '@aws-sdk/client-timestream-query';
+import type { Point } from '../points';
+import { gathered, rankedItems, sumsOfPoints } from '../sums';
+import type { TimeSeriesReader } from '../time-series';
+import { newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
+import { type Tables, tableOf } from './tables';
+
+export interface LiveAnalyticsReaderOptions {
+  readonly client: TimestreamQueryClient;
+  readonly tables: Tables;
+  readonly now?: () => number;
+}
+
+/** Values by column; all of them are text or a number as text. */
+type Row = Readonly<Record<string, string | undefined>>;
+
+/** Beyond them an answer would be refused anyway; the database is not to gather millions. */
+const mostRows = 50_000;
+
+/** Timestream for LiveAnalytics, by SQL, with rights to select only. */
+export function liveAnalyticsReader({ client, tables, now = Date.now }: LiveAnalyticsReaderOptions): TimeSeriesReader {
+  return {
+    async sums({ from, to, everyMinutes, ...question }) {
+      const sums = sumsOfPoints(question);
+      const source = sourceOf(sums.measurement, { from, to }, sums.where);
+      const rows = await ask(sumsSql(source, sums, everyMinutes, mostRows));
+      const { valueTag, fields } = sums;
+      return gathered(
+        rows.map((row) => ({
+          currency: row.currency!,
+          ...(row.type === undefined ? {} : { type: row.type }),
+          ...(valueTag === undefined ? {} : { value: row[valueTag]! }),
+          ...(everyMinutes === undefined ? {} : { at: Number(row.at) + windowOffsetMs(from, everyMinutes) }),
+          sums: Object.fromEntries(['transactions', ...fields].map((field) => [field, Number(row[field])])),
+        })),
+      );
+    },
+
+    async ranking({ from, to, measure, order, limit, ...question }) {
+      const { measurement, where } = rankedItems(question);
+      const ranked = new Map<string, string[]>();
+      for (const { currency, sku } of await ask(
+        rankingSql(sourceOf(measurement, { from, to }, where), measure, order, limit),
+      ))
+        ranked.set(currency!, [...(ranked.get(currency!) ?? []), sku!]);
+      return ranked;
+    },
+
+    async marks(since) {
+      const rows = await newest('completeness', 'complete_through', ['source', 'part', 'lane'], since);
+      return rows.map(({ source, part, lane, complete_through, at }) => ({
+        source: source!,
+        part: part!,
+        lane: lane!,
+        completeThrough: Number(complete_through),
+        markedAt: Number(at),
+      }));
+    },
+
+    async arrivals(since) {
+      const rows = await newest('arrivals', 'occurred_at', ['source'], since);
+      return rows.map(({ source, occurred_at, at }) => ({
+        source: source!,
+        occurredAt: Number(occurred_at),
+        acceptedAt: Number(at),
+      }));
+    },
+  };
+
+  function newest(measurement: Point['measurement'], field: string, by: readonly string[], since: number) {
+    // Clocks of two machines differ.
+    const between = { from: since, to: now() + 3_600_000 };
+    return ask(newestSql(sourceOf(measurement, between), field, by, mostRows));
+  }
+
+  function sourceOf(
+    measurement: Point['measurement'],
+    between: Source['between'],
+    where: Source['where'] = {},
+  ): Source {
+    return { database: tables.database, table: tableOf(measurement, tables), measurement, between, where };
+  }
+
+  /** All pages of an answer. A table knows its columns from what was written: before that there is nothing to be found. */
+  async function ask(QueryString: string): Promise<Row[]> {
+    const rows: Row[] = [];
+    let NextToken: string | undefined;
+    try {
+      do {
+        const page = await client.send(new QueryCommand({ QueryString, ...(NextToken && { NextToken }) }));
+        const columns = (page.ColumnInfo ?? []).map(({ Name }) => Name!);
+        for (const { Data = [] } of page.Rows ?? [])
+          rows.push(Object.fromEntries(columns.map((column, place) => [column, Data[place]?.ScalarValue])));
+        NextToken = page.NextToken;
+      } while (NextToken !== undefined);
+    } catch (error) {
+      if (error instanceof ValidationException && /Column '.+' does not exist/.test(error.message)) return [];
+      throw error;
+    }
+    return rows;
+  }
+}
