@@ -43,7 +43,7 @@ export function pointsOf(sale: PointedSale): Point[] {
     key,
   });
 
-  const byCategory = [...groupBy(sale.lines, (line) => tagValue(storable(line.category) || noCategory))].sort(byFirst);
+  const byCategory = [...groupBy(sale.lines, (line) => categoryTag(line.category))].sort(byFirst);
   const sales = byCategory.map(([category, lines], index): Point => {
     const tags = { category, channel, currency, location, region, type };
     return {
@@ -138,6 +138,11 @@ function timeOf(key: string, tags: Readonly<Record<string, string>>, occurredAtM
 /** Rounded down, before 1970 too. */
 function minuteOf(timeNs: bigint): bigint {
   return timeNs / minuteNs - (timeNs % minuteNs < 0n ? 1n : 0n);
+}
+
+/** A line's category as it stands in its tag; whoever asks for one must ask for this. */
+export function categoryTag(category: string | undefined): string {
+  return tagValue(storable(category) || noCategory);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { countsBaskets, type Dimension, measurementFor } from './dimensions';
-import { tagValue } from './points';
+import { categoryTag, tagValue } from './points';
 import type { Amounts, Filters, RankingQuestion, Sums, SumsQuestion } from './time-series';
 
 /** A question for sums in the terms of points, whichever database holds them. */
@@ -76,7 +76,10 @@ export function gathered(rows: Iterable<PointSums>): Sums[] {
 
 function tagsOf(where: Filters, tagOf: TagOf): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(
-    Object.entries(where).map(([dimension, values]) => [knownTag(dimension as Dimension, tagOf), values.map(tagValue)]),
+    Object.entries(where).map(([dimension, values]) => [
+      knownTag(dimension as Dimension, tagOf),
+      values.map(dimension === 'category' ? categoryTag : tagValue),
+    ]),
   );
 }
 

@@ -199,7 +199,9 @@ describe('line protocol', () => {
       region: 'eu-west',
       type: 'sale',
     });
-    expect(readCategory).toBe(category.replace(/\\/g, '/').replace(/\p{Cc}/gu, ' '));
+    // As the lake has it, so that both say the same of it; and as a tag can hold it.
+    const kept = category.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\uFFFD');
+    expect(readCategory).toBe(kept.replace(/\\/g, '/').replace(/\p{Cc}/gu, ' '));
     expect([rest.measurement, rest.fields.net, rest.fields.transactions, rest.timeNs]).toEqual([
       'sales',
       510n,
