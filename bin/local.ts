@@ -6,6 +6,7 @@ import { type Options, readOptions, UsageError, usage } from '../local/options';
 import { reportOf, settledIn, storeTotals } from '../local/report';
 import { Run } from '../local/run';
 import { Sender } from '../local/sender';
+import { stockSummary } from '../local/stock-summary';
 import { LiveSummary, liveLines, reportLines } from '../local/summary';
 
 const demonstration = join('demo', 'sales.ndjson.gz');
@@ -123,8 +124,8 @@ async function demonstrate(run: Run, options: Options, summary: LiveSummary, sig
     (failure: Error) => Object.assign(outcome, { failure }),
   );
   const draw = async () => {
-    const [stores, badges] = await Promise.all([storeTotals(run), shop?.look()]);
-    summary.draw(liveLines(run, sender.totals, stores, (performance.now() - started) / 1_000, badges));
+    const [stores, stock, badges] = await Promise.all([storeTotals(run), stockSummary(run), shop?.look()]);
+    summary.draw(liveLines(run, sender.totals, stores, (performance.now() - started) / 1_000, stock, badges));
   };
 
   try {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cardNumbersIn, type Finding, filesBelow, plantedControls, scanContents } from './card-number-scan';
 import type { Run } from './run';
 import type { IngestTotals, Sender } from './sender';
+import { type StockSummary, stockSummary } from './stock-summary';
 import {
   financeTotals,
   influxDbTotals,
@@ -17,6 +18,7 @@ export interface Report {
   readonly ingest: IngestTotals;
   readonly dedup: { readonly unique: number; readonly duplicates: number; readonly conflicts: number };
   readonly stores: Readonly<Record<'merchandising' | 'finance' | 'lake' | 'inventory', StoreTotals>>;
+  readonly stock: StockSummary;
   readonly vault: { readonly cards: number };
   /** Places outside the vault where a card number that was sent was found. */
   readonly cardNumbersOutsideVault: number;
@@ -92,6 +94,7 @@ export async function reportOf(
     ingest: totals,
     dedup: { unique, duplicates: totals.accepted - unique - conflicts, conflicts },
     stores,
+    stock: await stockSummary(run),
     vault: { cards: await countCards(run) },
     cardNumbersOutsideVault: findings.length,
     cardNumberFindings: findings.slice(0, 20),
@@ -176,6 +179,7 @@ export async function scanForCardNumbers(
   try {
     const all = [
       engines.dynamodb,
+      engines.eventBridge,
       engines.kinesis,
       engines.s3,
       engines.kms,

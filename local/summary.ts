@@ -2,6 +2,7 @@ import type { BadgeSummary } from './demonstration/badge-watch';
 import type { Report } from './report';
 import type { Run } from './run';
 import type { IngestTotals } from './sender';
+import { type StockSummary, stockLines } from './stock-summary';
 
 /** What a terminal is asked of. */
 export interface Screen {
@@ -61,6 +62,7 @@ export function liveLines(
   ingest: IngestTotals,
   stores: Report['stores'],
   seconds: number,
+  stock: StockSummary,
   badges?: BadgeSummary,
 ): string[] {
   const { merchandising, finance, lake, inventory } = stores;
@@ -78,6 +80,7 @@ export function liveLines(
     row('lake', lake),
     row('inventory', inventory),
     ...(badges === undefined ? [] : badgeLines(badges)),
+    ...stockLines(stock),
     `alarms        ${ringing.length === 0 ? 'none' : ringing.join(', ')}`,
     ...problems,
   ];
@@ -107,6 +110,7 @@ export function reportLines(report: Report): string[] {
       ([name, { transactions, lines: count, units, net }]) =>
         `  ${name.padEnd(14)}${number(transactions)}${number(count)}${number(units)}  ${moneyOf(net)}`,
     ),
+    stockLines(report.stock)[0]!,
     `cards in the vault: ${vault.cards}; card numbers found anywhere else: ${report.cardNumbersOutsideVault}`,
     `${report.salesPerSecond} sales a second (boot ${seconds.boot} s, ingest ${seconds.ingest} s, drain ${seconds.drain} s)`,
   ];

@@ -1,3 +1,4 @@
+import { stockLines } from '../../../local/stock-summary';
 import { LiveSummary } from '../../../local/summary';
 
 /** A terminal that knows what the summary asks of one. */
@@ -109,4 +110,18 @@ test('elsewhere than on a terminal it is plain lines', () => {
   summary.draw(['three']);
 
   expect(text).toBe('one\ntwo\nmessage\nthree\n');
+});
+
+test('stock and its triggers are two lines', () => {
+  const trigger = { sku: 'A', location: 'store-1', kind: 'stock-out', available: 0 } as any;
+  const triggers = { published: { 'reorder-point-reached': 7, 'stock-out': 3, 'back-in-stock': 2 }, repeated: 1 };
+
+  expect(stockLines({ positions: 9, low: 4, out: 1, triggers: { ...triggers, waiting: 0 }, last: [] })).toEqual([
+    'stock         9 positions, 4 low, 1 out; triggers: 7 reorder-point-reached, 3 stock-out, 2 back-in-stock',
+    '  triggered   nothing yet',
+  ]);
+  expect(stockLines({ positions: 9, low: 4, out: 1, triggers: { ...triggers, waiting: 5 }, last: [trigger] })).toEqual([
+    'stock         9 positions, 4 low, 1 out; triggers: 7 reorder-point-reached, 3 stock-out, 2 back-in-stock, 5 waiting',
+    '  triggered   A at store-1 stock-out, 0 left',
+  ]);
 });
