@@ -117,3 +117,13 @@ test('of a lane that never rests, what was done an hour ago is settled, and no m
   expect(second).toBeGreaterThan(first);
   expect(third).toBeGreaterThan(second);
 });
+
+test('a thousand sales of one position within a second, from two shards at once, cost it a few write units', async () => {
+  const names = (shard: number) => Array.from({ length: 500 }, (_, index) => `${shard}-${index}`);
+
+  await Promise.all([0, 1].map((shard) => countContainer(rig).invoke(batch(shard, ...names(shard)))));
+
+  expect(await position()).toMatchObject({ version: 2, units: 1_000, lines: 1_000 });
+  // Two versions, the attempt of whoever came second, and the location.
+  expect(rig.billed()['positions:write']).toBeLessThanOrEqual(5);
+});

@@ -84,7 +84,9 @@ export async function positionsOf({ engines }: Rig): Promise<Record<string, Posi
   const { Items } = await engines.dynamodb.call('Scan', { TableName: 'positions' });
   const found: Record<string, Position> = {};
   for (const item of Items) {
-    const position = positionOfItem(item);
+    // The engine speaks JSON, where bytes are text.
+    const sold = item.sold === undefined ? {} : { sold: { B: Buffer.from(item.sold.B, 'base64') } };
+    const position = positionOfItem({ ...item, ...sold });
     if (item.pk.S.startsWith('stock#') && position !== undefined) found[item.pk.S] = position;
   }
   return found;

@@ -1,6 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { attributesOf, type Item, plainValues } from '../badges/item-values';
 import type { Position, SkuImage, StockImage } from './position';
+import { decodeBuckets, encodeBuckets } from './sold-encoding';
 
 /** A position as its item holds it. Every attribute is written each time, so that none is left from before. */
 export function attributesOfPosition({ version, stock, sku, sold, units, lines, lanes, levels }: Position): Item {
@@ -8,7 +9,7 @@ export function attributesOfPosition({ version, stock, sku, sold, units, lines, 
     version: number(version),
     stock: stock === undefined ? { NULL: true } : { M: imageAttributes(stock) },
     sku: sku === undefined ? { NULL: true } : { M: imageAttributes(sku) },
-    sold: numbers(sold.buckets),
+    sold: { B: encodeBuckets(sold.buckets) },
     folded: number(sold.folded),
     foldedUntil: number(sold.foldedUntil),
     lateAt: number(sold.lateAt),
@@ -29,7 +30,7 @@ export function positionOfItem(item: Readonly<Item> | undefined): Position | und
     stock: stock?.M === undefined ? undefined : imageOf<StockImage>(stock.M),
     sku: sku?.M === undefined ? undefined : imageOf<SkuImage>(sku.M),
     sold: {
-      buckets: numbersOf(sold),
+      buckets: decodeBuckets(sold!.B!),
       folded: Number(item.folded!.N),
       foldedUntil: Number(item.foldedUntil!.N),
       lateAt: Number(item.lateAt!.N),
