@@ -1,6 +1,7 @@
 /**
  * Bundles everything that runs: each function under lambdas/ into build/lambdas/<room>/<function>/index.js, exactly as it
- * is deployed (Node 20 and newer), and each command under bin/ and worker under local/ into build/.
+ * is deployed (Node 20 and newer), those of examples/ into build/lambdas/examples, and each command under bin/ and examples/
+ * and worker under local/ into build/.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,9 +14,12 @@ const under = (folder, matches) =>
     .map((file) => `${folder}/${file}`.replaceAll('\\', '/'))
     .filter(matches);
 
-const functions = under('lambdas', (file) => file.endsWith('/handler.ts'));
+const isHandler = (file) => file.endsWith('/handler.ts');
+const functions = under('lambdas', isHandler);
+const examples = under('examples', isHandler);
 const programs = [
   ...under('bin', (file) => file.endsWith('.ts')),
+  ...under('examples', (file) => file.endsWith('/app.ts')),
   ...under('local', (file) => file.endsWith('-worker.ts')),
 ];
 
@@ -31,7 +35,10 @@ const shared = {
 await Promise.all([
   build({
     ...shared,
-    entryPoints: Object.fromEntries(functions.map((file) => [`${dirname(file)}/index`, file])),
+    entryPoints: Object.fromEntries([
+      ...functions.map((file) => [`${dirname(file)}/index`, file]),
+      ...examples.map((file) => [`lambdas/${dirname(file)}/index`, file]),
+    ]),
     outdir: 'build',
     minify: true,
     legalComments: 'none',

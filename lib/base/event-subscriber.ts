@@ -10,7 +10,8 @@ import { NodeFunction, type NodeFunctionProps } from './node-function';
 import type { Signal } from './signal';
 
 export interface EventSubscriberProps extends NodeFunctionProps {
-  readonly bus: EventBus;
+  /** The platform's own, or one that is found by its name. */
+  readonly bus: EventBus | IEventBus;
   /** Which events: by source, type and members of the detail. */
   readonly pattern: EventPattern;
   /** PascalCase name of the subscriber in signals. */
