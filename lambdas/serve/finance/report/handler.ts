@@ -3,8 +3,8 @@ import type { Context } from 'aws-lambda';
 import { redshiftDataClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
 import { log } from '../../../base/runtime/log';
-import { boundSql, dateLiteral } from '../bound-sql';
-import { addDays } from '../business-day';
+import { boundSql, dateLiteral, type SqlValues } from '../bound-sql';
+import { addDays, daysBetween } from '../business-day';
 import { outcomeOf, outcomeQuery } from '../reconcile/outcome';
 import { literal, statementsOf, warehouse } from '../warehouse';
 import { workflowInput } from '../workflow-input';
@@ -48,10 +48,12 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   const period = { from_date: dateLiteral(from), to_date: dateLiteral(to) };
-  const values = { ...period, run_id: literal(runId) };
-  const ask = (sql: string) => ledger.rows(boundSql(statementsOf(sql)[0]!, values));
+  const ask = (sql: string, values: SqlValues = period) => ledger.rows(boundSql(statementsOf(sql)[0]!, values));
   const findings = await ask(findingsSql);
-  const reported = await ask(reportedSql);
+  const reported = await ask(reportedSql, { ...period, run_id: literal(runId) });
+  // Those of the report and those that the run has restated: named one by one, they are found without a scan.
+  const shown = new Set([...daysBetween(from, to), ...reported.map(([day]) => day ?? to)]);
+  const ofDays = { days: [...shown].map(dateLiteral).join(', ') };
   const { unexplainedMinorUnits, explainedPercent } = outcomeOf(await ledger.rows(outcomeQuery(period)));
   const page = reportPage({
     from,
@@ -62,7 +64,7 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
     classes: await ask(classesSql),
     findings: findings.map(findingOf),
     reported,
-    waiting: await ask(waitingSql),
+    waiting: await ask(waitingSql, ofDays),
     unexplained: unexplainedMinorUnits > 0,
     explainedPercent,
   });
@@ -71,7 +73,7 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
   const tables = {
     [`${folder}/breaks.csv`]: breaksCsv(findings),
     [`${folder}/days.csv`]: daysCsv(reported),
-    [`${folder}/late-sales.csv`]: lateCsv(await ask(lateSql)),
+    [`${folder}/late-sales.csv`]: lateCsv(await ask(lateSql, ofDays)),
   };
   for (const [key, body] of Object.entries(tables)) await put(key, 'text/csv; charset=utf-8', body);
   const outcome = { page: `${folder}/report.html`, csv: Object.keys(tables) };

@@ -4,7 +4,6 @@ SELECT
   currency, lines, units, net, tax, tenders, tendered, CAST(accepted_at AS varchar(19)) AS accepted_at,
   CAST(loaded_at AS varchar(19)) AS loaded_at
 FROM finance.late_sales
-WHERE business_date BETWEEN :from_date AND :to_date
-  OR business_date IN (SELECT business_date FROM finance.day_reports WHERE run_id = :run_id)
+WHERE business_date IN (:days)
 ORDER BY load_number DESC, business_date, source, transaction_id
 LIMIT 100000

@@ -3,6 +3,6 @@ SELECT
   CAST(business_date AS varchar(10)) AS business_date, currency, COUNT(*) AS sales, SUM(net) AS net, SUM(tax) AS tax,
   SUM(tendered) AS tendered
 FROM finance.late_sales
-WHERE revision IS NULL AND business_date BETWEEN :from_date AND :to_date
+WHERE revision IS NULL AND business_date IN (:days)
 GROUP BY business_date, currency
 ORDER BY business_date, currency
