@@ -107,7 +107,8 @@ export function liveAnalytics(scope: Stack, { stage, key, held }: LiveAnalyticsP
     letWrite: (fn) =>
       on(fn, 'timestream:WriteRecords')
         .environment('SALES_RETENTION_DAYS', String(salesRetentionDays))
-        .environment('ITEMS_RETENTION_DAYS', String(itemsRetentionDays)),
+        .environment('ITEMS_RETENTION_DAYS', String(itemsRetentionDays))
+        .environment('MEMORY_HOURS', String(memoryHours)),
     letRead: (fn) => on(fn, 'timestream:Select'),
     ready,
     signals: [

@@ -132,6 +132,7 @@ async function liveAnalyticsBehind(rig: Rig, retentionDays: number): Promise<Eng
       TIMESTREAM_DATABASE: DatabaseName,
       ...{ SALES_TABLE: 'sales', ITEMS_TABLE: 'items', SOURCES_TABLE: 'sources' },
       ...{ SALES_RETENTION_DAYS: String(retentionDays), ITEMS_RETENTION_DAYS: String(retentionDays) },
+      MEMORY_HOURS: '24',
     },
     statements,
     failWrites(times) {

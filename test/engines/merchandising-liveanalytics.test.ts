@@ -148,6 +148,7 @@ describe('points in one place', () => {
       tables: { database: 'tillstream_test', sales: 'sales', items: 'items', sources: 'sources' },
       salesRetentionDays: 365,
       itemsRetentionDays: 365,
+      memoryHours: 24,
       now: clock,
     });
   const netSales = async () => (await merchandising.ask('totals', range)).body.rows[0].netSales;

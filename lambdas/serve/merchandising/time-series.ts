@@ -4,6 +4,8 @@ import type { Point } from './points';
 /** Where points go, and how many of them were too old for the database's retention. */
 export interface TimeSeriesWriter {
   write(points: readonly Point[]): Promise<{ readonly beyondRetention: number }>;
+  /** Points older than `afterMs` when they are written can be read within `withinMs` only; absent: all can at once. */
+  readonly late?: { readonly afterMs: number; readonly withinMs: number };
 }
 
 /** What is asked of the sales between two whole minutes. */

@@ -43,6 +43,8 @@ export interface ComparisonOutcome {
  * that is lost loses nothing; an hour of weeks ago is compared when a late sale of it is accepted. On repeat: points
  * overwrite themselves. The lake lacks what came late within the delay: then the series has more, and nothing is missing.
  * On failure: what was written stays, and the next run finds the rest. What is missing after it was written is an error.
+ * Where late points can be read hours later only (`late`), a window is not compared before that, and one that was written
+ * again may be found, and written, once more until it can be read.
  */
 export function lakeComparison(
   reader: TimeSeriesReader,
@@ -67,7 +69,7 @@ export function lakeComparison(
     for (let start = 0; start < hours.length && remainingMs() > timeForPieceMs; start += hoursAtOnce) {
       const piece = hours.slice(start, start + hoursAtOnce);
       const spans = spansOf(piece);
-      const windows = await lake.windows(spans);
+      const windows = (await lake.windows(spans)).filter(isReadable);
       const differing = await differences(spans, windows);
       result.salesMissing += differing.reduce((sum, { missing }) => sum + missing, 0);
       for (const pack of packsOf(differing.map(({ window }) => window))) {
@@ -78,7 +80,9 @@ export function lakeComparison(
       }
       if (differing.length > 0)
         still = still.concat(
-          (await differences(spans, windows)).filter(({ missing }) => missing > 0).map(({ window }) => window),
+          (await differences(spans, windows.filter(isReadAtOnce)))
+            .filter(({ missing }) => missing > 0)
+            .map(({ window }) => window),
         );
       result.hoursCompared += piece.length;
     }
@@ -94,6 +98,16 @@ export function lakeComparison(
       throw new Error(`still missing after it was written: ${still.slice(0, 3).map(shown).join('; ')}`);
     return { ...result, left: left === 0 ? null : new Date(hours[result.hoursCompared]!).toISOString() };
   };
+
+  /** Whether what is written there now can be read now. */
+  function isReadAtOnce({ from }: LakeWindow): boolean {
+    return writer.late === undefined || from >= Date.now() - writer.late.afterMs;
+  }
+
+  /** Whether all that was accepted there can be read by now. */
+  function isReadable(window: LakeWindow): boolean {
+    return isReadAtOnce(window) || window.acceptedAt < Date.now() - writer.late!.withinMs - delayMs;
+  }
 
   /** The windows of the lake where the time series say something else, and how many sales they lack there. */
   async function differences(spans: readonly Span[], windows: readonly LakeWindow[]) {

@@ -27,6 +27,8 @@ export interface LakeWindow {
   readonly soldItems: number;
   readonly returnedItems: number;
   readonly lines: number;
+  /** When the last of them was accepted. */
+  readonly acceptedAt: number;
 }
 
 const nothing: Amounts = { net: 0, units: 0, discount: 0, transactions: 0 };
@@ -51,19 +53,20 @@ WHERE accepted_date BETWEEN ${dateOf(accepted.from)} AND ${dateOf(accepted.to)}
       `SELECT region, currency, date_trunc('hour', occurred_at) AS occurred, minute(occurred_at) / ${windowMinutes} AS part, type,
   SUM(net) AS net, SUM(units) AS units, SUM(COALESCE(discount, 0)) AS discount,
   COUNT(DISTINCT source || '#' || transaction_id) AS transactions,
-  COUNT(DISTINCT source || '#' || transaction_id || '#' || sku) AS items, COUNT(*) AS lines
+  COUNT(DISTINCT source || '#' || transaction_id || '#' || sku) AS items, COUNT(*) AS lines, MAX(accepted_at) AS accepted
 FROM sales
 WHERE ${acceptedFor(spans)} AND (${spans.map((span) => within('occurred_at', span)).join(' OR ')})
 GROUP BY region, currency, date_trunc('hour', occurred_at), minute(occurred_at) / ${windowMinutes}, type`,
     );
     const windows = new Map<string, LakeWindow>();
     for (const [region, currency, hour, part, type, ...numbers] of rows) {
+      const acceptedAt = millisecondsOf(numbers.pop()!);
       const [net = 0, units = 0, discount = 0, transactions = 0, items = 0, lines = 0] = numbers.map(Number);
       const from = millisecondsOf(hour!) + Number(part) * windowMinutes * 60_000;
       const id = JSON.stringify([region, currency, from]);
       const known = windows.get(id) ?? {
         ...{ region: region!, currency: currency!, from, sold: nothing, returned: nothing },
-        ...{ soldItems: 0, returnedItems: 0, lines: 0 },
+        ...{ soldItems: 0, returnedItems: 0, lines: 0, acceptedAt },
       };
       // Each kind of transaction is one row; returns are below zero here, as they are in the points.
       windows.set(id, {
@@ -72,6 +75,7 @@ GROUP BY region, currency, date_trunc('hour', occurred_at), minute(occurred_at) 
           ? { returned: { net: -net, units: -units, discount, transactions }, returnedItems: items }
           : { sold: { net, units, discount, transactions }, soldItems: items }),
         lines: known.lines + lines,
+        acceptedAt: Math.max(known.acceptedAt, acceptedAt),
       });
     }
     return [...windows.values()];

@@ -11,5 +11,6 @@ export function openWriter(): TimeSeriesWriter {
     tables: tables(),
     salesRetentionDays: Number(requireEnv('SALES_RETENTION_DAYS')),
     itemsRetentionDays: Number(requireEnv('ITEMS_RETENTION_DAYS')),
+    memoryHours: Number(requireEnv('MEMORY_HOURS')),
   });
 }

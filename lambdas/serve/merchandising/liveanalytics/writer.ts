@@ -16,6 +16,8 @@ export interface LiveAnalyticsWriterOptions {
   /** Of the tables `sales` and `sources`; 0: for ever. */
   readonly salesRetentionDays: number;
   readonly itemsRetentionDays: number;
+  /** For so long points are in the memory store. */
+  readonly memoryHours: number;
   readonly now?: () => number;
 }
 
@@ -25,9 +27,12 @@ const recordsPerCall = 100;
 const callsAtOnce = 8;
 /** How often a point may meet a version that is not below its own; each time it is written above it. */
 const attempts = 4;
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 /** Timestream takes no time that is further ahead. */
 const futureMs = 15 * 60_000;
+/** When what went into the magnetic store can be read, as AWS says. */
+const magneticMs = 6 * hourMs;
 
 /**
  * Timestream for LiveAnalytics. The later write of a point wins, as in InfluxDB: the clock makes its version, and a point
@@ -35,9 +40,10 @@ const futureMs = 15 * 60_000;
  * retention, or further ahead than Timestream takes, is counted. Anything else that is refused is thrown and tried again.
  */
 export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSeriesWriter {
-  const { client, tables, salesRetentionDays, itemsRetentionDays, now = Date.now } = options;
+  const { client, tables, salesRetentionDays, itemsRetentionDays, memoryHours, now = Date.now } = options;
 
   return {
+    late: { afterMs: memoryHours * hourMs, withinMs: magneticMs },
     async write(points) {
       const startedMs = now();
       const kept = points.filter((point) => isKept(point, startedMs));
