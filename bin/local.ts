@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PresentDays } from '../local/demonstration/present-days';
+import { SalesMarks } from '../local/demonstration/sales-marks';
 import { ShopDay } from '../local/demonstration/shop-day';
 import { type Options, readOptions, UsageError, usage } from '../local/options';
 import { reportOf, settledIn, storeTotals } from '../local/report';
@@ -110,15 +112,33 @@ async function idle(run: Run, summary: LiveSummary, signal: AbortSignal): Promis
 async function demonstrate(run: Run, options: Options, summary: LiveSummary, signal: AbortSignal): Promise<void> {
   const { ingestUrl, aws } = run.endpoints;
   const { rate } = options;
-  const sender = new Sender({ ingestUrl, keys: aws, batchSize: Math.ceil(rate / 4), concurrency: 2, rate, signal });
-  const files = options.input.length > 0 ? options.input : [demonstration];
+  const isOurs = options.input.length === 0;
+  const files = isOurs ? [demonstration] : options.input;
+  const marks = new SalesMarks(run.endpoints);
+  const days = isOurs ? await PresentDays.of(demonstration, options.state) : undefined;
+  const sender = new Sender({
+    ...{ ingestUrl, keys: aws, batchSize: Math.ceil(rate / 4), concurrency: 2, rate, signal },
+    // Files of others may be in any order, and so say nothing of what is complete.
+    ...(days === undefined
+      ? {}
+      : {
+          prepare: (given: string) => {
+            const line = days.move(given);
+            marks.sent(line);
+            return line;
+          },
+          onAnswered: (lines: readonly string[]) => marks.answered(lines),
+        }),
+  });
   console.log(`sending ${files.join(', ')} at ${rate} events a second; Ctrl-C ends\n`);
   const started = performance.now();
   const outcome: { finished?: true; failure?: Error } = {};
   const shop = await ShopDay.open(run.endpoints, files);
   shop?.follow(() => sender.totals.received);
+  marks.start();
   const sending = (async () => {
     for (const file of files) await sender.sendFile(file);
+    marks.over();
   })().then(
     () => Object.assign(outcome, { finished: true }),
     (failure: Error) => Object.assign(outcome, { failure }),
@@ -146,7 +166,7 @@ async function demonstrate(run: Run, options: Options, summary: LiveSummary, sig
     }
     await sending;
   } finally {
-    await shop?.close();
+    await Promise.all([shop?.close(), marks.close()]);
   }
 }
 

@@ -45,6 +45,10 @@ export interface SenderOptions {
   /** Tries without any effect after which a request is given up. */
   readonly patience?: number;
   readonly signal?: AbortSignal;
+  /** What is sent instead of an event's line. */
+  readonly prepare?: (line: string) => string;
+  /** Told of the lines of each request, in the order in which they are answered, accepted or rejected. */
+  readonly onAnswered?: (lines: readonly string[]) => void;
 }
 
 /** The results in order; or why there are none, and the same events are sent again; or that they are too many at once. */
@@ -84,7 +88,7 @@ export class Sender {
    * refuses a request as a whole, or takes nothing any more; what was under way is waited for.
    */
   async sendFile(file: string): Promise<void> {
-    const { batchSize, concurrency, rate, signal } = this.options;
+    const { batchSize, concurrency, rate, signal, prepare, onAnswered } = this.options;
     const inFlight = new Set<Promise<void>>();
     const failures: Error[] = [];
     const started = Date.now();
@@ -101,6 +105,9 @@ export class Sender {
       sent += events.length;
       while (inFlight.size >= concurrency) await Promise.race(inFlight);
       const request = this.#sendUntilSettled(events)
+        .then(() => {
+          if (!signal?.aborted) onAnswered?.(events);
+        })
         .catch((error: Error) => void failures.push(error))
         .finally(() => inFlight.delete(request));
       inFlight.add(request);
@@ -109,19 +116,20 @@ export class Sender {
     let number = 0;
     const lines = linesOf(file);
     for (;;) {
-      const { value: line, done } = await lines.next().catch(({ message }: Error) => {
+      const { value: given, done } = await lines.next().catch(({ message }: Error) => {
         failures.push(new Error(`${file}: ${message} after line ${number}`));
         return { value: '', done: true };
       });
       if (done) break;
       number++;
       if (signal?.aborted || failures.length > 0) break;
-      if (line.trim() === '') continue;
-      const event = parsed(line);
+      if (given.trim() === '') continue;
+      const event = parsed(given);
       if (event === undefined) {
         this.totals.malformed.push(`${file}:${number}`);
         continue;
       }
+      const line = prepare?.(given) ?? given;
       this.#remember(line, event);
       this.totals.received++;
       const size = Buffer.byteLength(line);

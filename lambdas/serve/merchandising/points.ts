@@ -76,12 +76,18 @@ export function markPointsOf({ marks, acceptedAt, ingestLane, salesLane }: MarkR
   }));
 }
 
+/** The sales of one request are accepted at one moment. */
+function isLater(one: Sale, other: Sale): boolean {
+  if (one.acceptedAt !== other.acceptedAt) return one.acceptedAt > other.acceptedAt;
+  return Date.parse(one.occurredAt) > Date.parse(other.occurredAt);
+}
+
 /** A point per source, of its sale in the batch that was accepted last: a source that sends nothing shows. */
 export function arrivalPointsOf(sales: Iterable<Sale>): Point[] {
   const last = new Map<string, Sale>();
   for (const sale of sales) {
     const known = last.get(sale.source);
-    if (known === undefined || sale.acceptedAt > known.acceptedAt) last.set(sale.source, sale);
+    if (known === undefined || isLater(sale, known)) last.set(sale.source, sale);
   }
   return [...last.values()].map(({ source, acceptedAt, occurredAt }) => ({
     measurement: 'arrivals',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Sale, SaleLine } from '../../../lambdas/base/domain/sale';
 import { lineProtocol } from '../../../lambdas/serve/merchandising/influxdb/line-protocol';
-import { type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/points';
+import { arrivalPointsOf, type Point, pointsOf, SeriesMinutes } from '../../../lambdas/serve/merchandising/points';
 import { parseKey, parseLines } from '../../../local/engines/influxdb-line';
 import { aSale, someSales } from '../../engine-rig/sales';
 import { arbitrarySale } from '../lake/arbitrary-sale';
@@ -320,4 +320,28 @@ describe('how crowded a minute is', () => {
     expect(minutes.add(many.slice(-1))).toBe(2);
     expect(minutes.add([])).toBe(0);
   });
+});
+
+test('what was last heard of a source is its sale that was accepted last, and of those of one request the latest', () => {
+  const heard = (changes: readonly Partial<Sale>[]) =>
+    arrivalPointsOf(changes.map((change) => aSale(change))).map(({ tags, fields, timeNs }) => [
+      tags.source,
+      new Date(Number(fields.occurred_at)).toISOString(),
+      new Date(Number(timeNs / 1_000_000n)).toISOString(),
+    ]);
+  const [early, late] = ['2026-11-22T10:00:00Z', '2026-11-22T10:00:00.5Z'];
+  const [first, second] = ['2026-11-22T11:00:00.000Z', '2026-11-22T11:00:01.000Z'];
+
+  expect(
+    heard([
+      { occurredAt: early, acceptedAt: second },
+      { occurredAt: late, acceptedAt: first },
+      { source: 'web', occurredAt: early, acceptedAt: first },
+      { source: 'web', occurredAt: late, acceptedAt: first },
+      { source: 'web', occurredAt: early, acceptedAt: first },
+    ]),
+  ).toEqual([
+    ['pos-eu', '2026-11-22T10:00:00.000Z', second],
+    ['web', '2026-11-22T10:00:00.500Z', first],
+  ]);
 });
