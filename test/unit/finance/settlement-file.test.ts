@@ -202,6 +202,29 @@ describe.each(names)("a file of %s's", (name) => {
   });
 });
 
+test('a column more that costs nothing is no other header, wherever it stands', async () => {
+  const text = settlementFile.adyen(small);
+  const plain = await read('adyen', text);
+  const more = text
+    .trimEnd()
+    .split('\n')
+    .map((line, row) =>
+      line.replace(/,([^,]*)$/, row === 0 ? ',Payment Method Variant,$1,Reserved4' : ',visacredit,$1,'),
+    )
+    .join('\n');
+
+  const { lines, issues } = await read('adyen', more);
+  const card = await read('adyen', more.replace('visacredit', '4111111111111111'));
+  const unknown = await read('adyen', more.replace('Reserved4', 'DCC Markup (NC)'));
+
+  expect(issues).toEqual([]);
+  expect(lines.map(({ id: _, ...line }) => line)).toEqual(plain.lines.map(({ id: _, ...line }) => line));
+  expect(card.issues).toEqual([
+    expect.objectContaining({ row: 1, field: 'Payment Method Variant', problem: 'the cell holds a card number' }),
+  ]);
+  expect(unknown.issues[0]).toMatchObject({ row: 0, problem: 'the header has another column', got: 'DCC Markup (NC)' });
+});
+
 test('a batch whose rows do not add up to its payout is refused with both sums', async () => {
   const text = settlementFile.adyen(small);
   const payout = text.trimEnd().split('\n').length - 1;

@@ -28,12 +28,9 @@ export class SettlementFile {
   readonly issues = new Issues();
   readonly totals: Totals = { rows: 0, gross: 0, fee: 0, net: 0 };
   readonly #batches = new Map<string, Batch>();
-  readonly #reader: RowReader;
-  #headerSeen = false;
+  #reader: RowReader | undefined;
 
-  constructor(private readonly mapping: GatewayMapping) {
-    this.#reader = new RowReader(mapping);
-  }
+  constructor(private readonly mapping: GatewayMapping) {}
 
   get batches(): readonly string[] {
     return [...this.#batches.keys()];
@@ -41,10 +38,7 @@ export class SettlementFile {
 
   /** Takes the next line of the file, the header first. Whether it makes sense to go on: below a wrong header it does not. */
   take(cells: readonly string[]): boolean {
-    if (!this.#headerSeen) {
-      this.#headerSeen = true;
-      return this.#takeHeader(cells);
-    }
+    if (this.#reader === undefined) return this.#takeHeader(cells);
     this.totals.rows++;
     const read = this.#reader.read(cells, this.totals.rows);
     if (isLine(read)) this.#count(read);
@@ -54,7 +48,7 @@ export class SettlementFile {
 
   /** What can be said only when all has been seen. */
   end(): void {
-    if (!this.#headerSeen || (this.totals.rows === 0 && this.issues.count === 0))
+    if (this.#reader === undefined || (this.totals.rows === 0 && this.issues.count === 0))
       this.issues.add({ problem: 'the file has no rows', allowed: 'a header and at least one row' });
     if (this.issues.count > 0) return;
     for (const [batch, { totals }] of this.#batches)
@@ -77,7 +71,7 @@ export class SettlementFile {
 
   /** A row of a file that was checked, as a line; throws where it is not the row that was checked. */
   lineOf(cells: readonly string[], rowNumber: number): SettlementLine & { readonly settledDate: string } {
-    const line = this.#reader.read(cells, rowNumber);
+    const line = this.#reader?.read(cells, rowNumber) ?? [];
     const batch = isLine(line) ? this.#batches.get(line.batch) : undefined;
     if (!isLine(line) || batch === undefined)
       throw new Error(`row ${rowNumber} is not what it was when it was checked`);
@@ -85,8 +79,10 @@ export class SettlementFile {
   }
 
   #takeHeader(cells: readonly string[]): boolean {
-    const { header } = this.mapping;
-    const got = cells.map((cell) => cell.trim());
+    const { header, alsoInHeader = [] } = this.mapping;
+    const columns = cells.map((cell) => cell.trim());
+    this.#reader = new RowReader(this.mapping, columns);
+    const got = columns.filter((name) => !alsoInHeader.includes(name));
     const place = header.findIndex((name, index) => got[index] !== name);
     if (place === -1 && got.length === header.length) return true;
     const surplus = place === -1;

@@ -46,29 +46,33 @@ const unfit = /[\p{Cc}\\\uFFFD]/u;
 export class RowReader {
   readonly #places: ReadonlyMap<string, number>;
 
-  constructor(private readonly mapping: GatewayMapping) {
-    this.#places = new Map(mapping.header.map((name, place) => [name, place]));
+  constructor(
+    private readonly mapping: GatewayMapping,
+    /** Of the file, which may have more than the mapping reads. */
+    private readonly columns: readonly string[],
+  ) {
+    this.#places = new Map(columns.map((name, place) => [name, place]));
   }
 
   /** The row as a line, or what is wrong with it: everything at once, so that a file is mended once. */
   read(cells: readonly string[], rowNumber: number): SettlementLine | readonly Issue[] {
-    const { mapping } = this;
+    const { mapping, columns } = this;
     const issues: Issue[] = [];
     const add = (field: string, problem: string, got?: string, allowed?: string) => {
       const said = { ...(got === undefined ? {} : { got }), ...(allowed === undefined ? {} : { allowed }) };
       issues.push({ row: rowNumber, field, problem, ...said });
     };
-    if (cells.length !== mapping.header.length)
+    if (cells.length !== columns.length)
       return [
         {
           row: rowNumber,
           problem: 'the row has another number of columns than the header',
           got: String(cells.length),
-          allowed: String(mapping.header.length),
+          allowed: String(columns.length),
         },
       ];
     // Before all else: nothing of such a row is looked at, let alone shown.
-    const withCard = mapping.header.filter((_, place) => holdsCardNumber(cells[place]!));
+    const withCard = columns.filter((_, place) => holdsCardNumber(cells[place]!));
     if (withCard.length > 0)
       return withCard.map((field) => ({
         row: rowNumber,

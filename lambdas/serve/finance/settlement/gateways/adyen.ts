@@ -2,7 +2,9 @@ import type { GatewayMapping } from './mapping';
 
 /**
  * Adyen's settlement detail report: one file a batch. GC is the currency of the sale, NC that of the payout. The costs are
- * columns of each row; what is not taken out per payment comes as rows of their own. The last row is the payout.
+ * columns of each row; what is not taken out per payment comes as rows of their own. The last row is the payout. Columns and
+ * kinds: docs.adyen.com/reporting/settlement-detail-report, which says that a report may have more columns, as the account
+ * is set up: those that cost nothing are known here; with any other one the file is held, since it might be a cost.
  */
 export const adyen: GatewayMapping = {
   gateway: 'adyen',
@@ -30,6 +32,11 @@ export const adyen: GatewayMapping = {
     'Interchange (NC)',
     'Batch Number',
   ],
+  alsoInHeader: [
+    ...['Payment Method Variant', 'Modification Merchant Reference', 'Merchant Order Reference'],
+    ...['Booking Date', 'Booking Date TimeZone'],
+    ...['Reserved4', 'Reserved5', 'Reserved6', 'Reserved7', 'Reserved8', 'Reserved9', 'Reserved10'],
+  ],
   batch: ['Batch Number'],
   kind: {
     column: 'Type',
@@ -53,6 +60,10 @@ export const adyen: GatewayMapping = {
       Balancetransfer: 'adjustment',
       MatchedStatement: 'adjustment',
       ManualCorrected: 'adjustment',
+      BankInstructionReturned: 'adjustment',
+      EpaPaid: 'adjustment',
+      PaidOut: 'adjustment',
+      PaidOutReversed: 'adjustment',
       MerchantPayout: 'payout',
     },
   },

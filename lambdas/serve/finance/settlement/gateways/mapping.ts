@@ -25,8 +25,10 @@ export interface GatewayMapping {
   readonly gateway: string;
   /** What the gateway calls the file. */
   readonly report: string;
-  /** The file's first line: exactly these columns, in this order. */
+  /** The file's first line: exactly these columns, in this order, */
   readonly header: readonly string[];
+  /** and between them or behind, if the account is set up so, any of these, which nobody reads. */
+  readonly alsoInHeader?: readonly string[];
   /** The gateway's own id of the batch or payout: of several columns, their words together. */
   readonly batch: readonly string[];
   readonly kind: { readonly column: string; readonly kinds: Readonly<Record<string, SettlementKind>> };
