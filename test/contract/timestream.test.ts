@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   type ColumnInfo,
   DescribeEndpointsCommand as DescribeQueryEndpointsCommand,
@@ -361,25 +358,5 @@ local.describe('the local Timestream', () => {
     const QueryString = query(named(await table()));
 
     await expect(rows(QueryString)).rejects.toThrow(`the local Timestream does not model ${what}`);
-  });
-
-  test('finds, after it was opened again, what was written', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'tillstream-test-'));
-    const address = () => 'localhost';
-    const Records = [{ Time: minutesAgo(1), Dimensions: region('eu'), MeasureValues: net(5) }];
-    const given = { DatabaseName: 'sales', TableName: 'sales', CommonAttributes: shared, Records };
-
-    const first = await openTimestream({ directory, address });
-    await first.call('CreateDatabase', { DatabaseName: 'sales' });
-    await first.call('CreateTable', { DatabaseName: 'sales', TableName: 'sales' });
-    await first.call('WriteRecords', given);
-    await first.close();
-    const again = await openTimestream({ directory, address });
-    await again.call('WriteRecords', given);
-    const { Rows } = await again.call('Query', { QueryString: 'SELECT region, net FROM "sales"."sales"' });
-    await again.close();
-    rmSync(directory, { recursive: true, force: true });
-
-    expect(Rows).toEqual([{ Data: [{ ScalarValue: 'eu' }, { ScalarValue: '5' }] }]);
   });
 });

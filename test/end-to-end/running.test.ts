@@ -278,6 +278,7 @@ test.each([
   [['--once', '--input', 'test'], "--input: there is no file 'test'"],
   [['--once', '--input', 'package.json', '--report', 'no-such-folder/report.json'], '--report:'],
   [['--rate', '0'], "--rate: got '0', allowed: a number above 0"],
+  [['--merchandising-engine', 'x'], "--merchandising-engine: got 'x', allowed: influxdb, liveanalytics"],
   [['--idle', '--once'], '--once and --idle exclude each other'],
 ])('%p is told in one line to be wrong', async (options, message) => {
   const program = start('wrong', ...options);

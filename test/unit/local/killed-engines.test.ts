@@ -5,6 +5,7 @@ import type { Engine } from '../../../local/engines/engine';
 import { openFirehose } from '../../../local/engines/firehose';
 import { openGlue } from '../../../local/engines/glue';
 import { type InfluxDb, openInfluxDb } from '../../../local/engines/influxdb';
+import { openTimestream } from '../../../local/engines/timestream';
 import { WriteAheadLog } from '../../../local/engines/write-ahead-log';
 
 /** A killed process leaves its files as they are at that moment: a copy of the folder, taken while the engine runs. */
@@ -90,6 +91,52 @@ describe('Firehose', () => {
 
     expect(bodies).toEqual(['one+two']);
   });
+});
+
+test('Timestream has every record that it had taken when it was killed, once, and goes on with its columns', async () => {
+  const open = async (directory: string) => {
+    const engine = await openTimestream({ directory, address: () => 'localhost' });
+    closing.push(() => engine.close());
+    return engine;
+  };
+  const named = { DatabaseName: 'sales', TableName: 'sales' };
+  const write = (engine: Engine, region: string, measures: Readonly<Record<string, number>>, Version = 1) =>
+    engine.call('WriteRecords', {
+      ...named,
+      CommonAttributes: { MeasureName: 'sales', MeasureValueType: 'MULTI', Version },
+      Records: [
+        {
+          Time: '1795342530987',
+          Dimensions: [{ Name: 'region', Value: region }],
+          MeasureValues: Object.entries(measures).map(([Name, value]) => ({
+            Name,
+            Value: String(value),
+            Type: 'BIGINT',
+          })),
+        },
+      ],
+    });
+  const engine = await open(join(folder, 'timestream'));
+  await engine.call('CreateDatabase', { DatabaseName: 'sales' });
+  await engine.call('CreateTable', {
+    ...named,
+    MagneticStoreWriteProperties: { EnableMagneticStoreWrites: true },
+  });
+  await write(engine, 'eu', { net: 1 });
+  await write(engine, 'eu', { net: 2 }, 2);
+  await write(engine, 'us', { net: 3, units: 4 });
+
+  const next = await open(leftOf(join(folder, 'timestream')));
+  await write(next, 'eu', { net: 2 }, 2);
+  await write(next, 'asia', { net: 5, units: 6, tax: 7 });
+
+  const QueryString = 'SELECT region, net, units, tax FROM "sales"."sales" ORDER BY region';
+  const { Rows } = await next.call('Query', { QueryString });
+  expect(Rows.map(({ Data }: any) => Data.map(({ ScalarValue = null }) => ScalarValue))).toEqual([
+    ['asia', '5', '6', '7'],
+    ['eu', '2', null, null],
+    ['us', '3', '4', null],
+  ]);
 });
 
 describe('InfluxDB', () => {
