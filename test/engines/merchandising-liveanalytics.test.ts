@@ -79,6 +79,21 @@ test('a throttled call is tried again by itself; one that is refused fails the b
   await expectExact('eu', sales);
 });
 
+test('an address that serves no longer is asked for anew, by writer and reader', async () => {
+  const sales = batchIn('eu');
+  const container = write();
+  await container.invoke(kinesisEvent(sales.slice(0, 30)));
+  await merchandising.ask('totals', range);
+  merchandising.rig.forget();
+  for (const operation of ['timestream:WriteRecords', 'timestream:Query'])
+    merchandising.rig.throttle({ operation, code: 'InvalidEndpointException' });
+
+  await container.invoke(kinesisEvent(sales));
+  await expectExact('eu', sales);
+
+  expect(merchandising.rig.calls()['timestream:DescribeEndpoints']).toBe(2);
+});
+
 /** Refuses the first record of the next call, with this reason, and lets the others through. */
 function refuseOne(Reason: string, ExistingVersion?: number): void {
   merchandising.rig.intercept({ operation: 'timestream:WriteRecords' }, async (input, proceed) => {
@@ -144,7 +159,7 @@ describe('points in one place', () => {
   });
   const writerAt = (clock: () => number) =>
     liveAnalyticsWriter({
-      client: new TimestreamWriteClient(merchandising.rig.client),
+      openClient: () => new TimestreamWriteClient(merchandising.rig.client),
       tables: { database: 'tillstream_test', sales: 'sales', items: 'items', sources: 'sources' },
       salesRetentionDays: 365,
       itemsRetentionDays: 365,

@@ -5,5 +5,5 @@ import { tables } from './tables';
 
 /** Reads from this stage's tables. Call it once per container. */
 export function openReader(): TimeSeriesReader {
-  return liveAnalyticsReader({ client: timestreamQueryClient(), tables: tables() });
+  return liveAnalyticsReader({ openClient: timestreamQueryClient, tables: tables() });
 }

@@ -7,7 +7,7 @@ import { liveAnalyticsWriter } from './writer';
 /** Writes into this stage's tables. Call it once per container. */
 export function openWriter(): TimeSeriesWriter {
   return liveAnalyticsWriter({
-    client: timestreamWriteClient(),
+    openClient: timestreamWriteClient,
     tables: tables(),
     salesRetentionDays: Number(requireEnv('SALES_RETENTION_DAYS')),
     itemsRetentionDays: Number(requireEnv('ITEMS_RETENTION_DAYS')),

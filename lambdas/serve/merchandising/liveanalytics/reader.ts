@@ -2,11 +2,12 @@ import { QueryCommand, type TimestreamQueryClient, ValidationException } from '@
 import type { Point } from '../points';
 import { gathered, rankedItems, sumsOfPoints } from '../sums';
 import type { TimeSeriesReader } from '../time-series';
+import { byFreshEndpoint } from './fresh-endpoint';
 import { newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
 import { type Tables, tableOf } from './tables';
 
 export interface LiveAnalyticsReaderOptions {
-  readonly client: TimestreamQueryClient;
+  readonly openClient: () => TimestreamQueryClient;
   readonly tables: Tables;
   readonly now?: () => number;
 }
@@ -18,7 +19,10 @@ type Row = Readonly<Record<string, string | undefined>>;
 const mostRows = 50_000;
 
 /** Timestream for LiveAnalytics, by SQL, with rights to select only. */
-export function liveAnalyticsReader({ client, tables, now = Date.now }: LiveAnalyticsReaderOptions): TimeSeriesReader {
+export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSeriesReader {
+  const { openClient, tables, now = Date.now } = options;
+  const timestream = byFreshEndpoint(openClient);
+
   return {
     async sums({ from, to, everyMinutes, ...question }) {
       const sums = sumsOfPoints(question);
@@ -87,7 +91,8 @@ export function liveAnalyticsReader({ client, tables, now = Date.now }: LiveAnal
     let NextToken: string | undefined;
     try {
       do {
-        const page = await client.send(new QueryCommand({ QueryString, ...(NextToken && { NextToken }) }));
+        const input = { QueryString, ...(NextToken === undefined ? {} : { NextToken }) };
+        const page = await timestream((client) => client.send(new QueryCommand(input)));
         const columns = (page.ColumnInfo ?? []).map(({ Name }) => Name!);
         for (const { Data = [] } of page.Rows ?? [])
           rows.push(Object.fromEntries(columns.map((column, place) => [column, Data[place]?.ScalarValue])));

@@ -3,15 +3,17 @@ import {
   RejectedRecordsException,
   type TimestreamWriteClient,
   WriteRecordsCommand,
+  type WriteRecordsCommandInput,
 } from '@aws-sdk/client-timestream-write';
 import { chunksOf } from '../../../base/runtime/chunks';
 import { inParallel } from '../../../base/runtime/in-parallel';
 import { type Point, tagValue } from '../points';
 import type { TimeSeriesWriter } from '../time-series';
+import { byFreshEndpoint } from './fresh-endpoint';
 import { type Tables, tableOf } from './tables';
 
 export interface LiveAnalyticsWriterOptions {
-  readonly client: TimestreamWriteClient;
+  readonly openClient: () => TimestreamWriteClient;
   readonly tables: Tables;
   /** Of the tables `sales` and `sources`; 0: for ever. */
   readonly salesRetentionDays: number;
@@ -40,7 +42,8 @@ const magneticMs = 6 * hourMs;
  * retention, or further ahead than Timestream takes, is counted. Anything else that is refused is thrown and tried again.
  */
 export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSeriesWriter {
-  const { client, tables, salesRetentionDays, itemsRetentionDays, memoryHours, now = Date.now } = options;
+  const { openClient, tables, salesRetentionDays, itemsRetentionDays, memoryHours, now = Date.now } = options;
+  const timestream = byFreshEndpoint(openClient);
 
   return {
     late: { afterMs: memoryHours * hourMs, withinMs: magneticMs },
@@ -91,19 +94,13 @@ export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSe
   /** The records that were not taken; the others were. */
   async function refusedOf(measurement: Measurement, Records: readonly _Record[], Version: number) {
     try {
-      await client.send(
-        new WriteRecordsCommand({
-          DatabaseName: tables.database,
-          TableName: tableOf(measurement, tables),
-          CommonAttributes: {
-            MeasureName: measurement,
-            MeasureValueType: 'MULTI',
-            TimeUnit: 'NANOSECONDS',
-            Version,
-          },
-          Records: [...Records],
-        }),
-      );
+      const input: WriteRecordsCommandInput = {
+        DatabaseName: tables.database,
+        TableName: tableOf(measurement, tables),
+        CommonAttributes: { MeasureName: measurement, MeasureValueType: 'MULTI', TimeUnit: 'NANOSECONDS', Version },
+        Records: [...Records],
+      };
+      await timestream((client) => client.send(new WriteRecordsCommand(input)));
       return [];
     } catch (error) {
       if (error instanceof RejectedRecordsException && error.RejectedRecords !== undefined)
