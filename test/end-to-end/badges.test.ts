@@ -6,7 +6,10 @@ import { decodeReceipt, encodeReceipt, type Receipt } from '../../lambdas/serve/
 import type { ReceiptedAnswer } from '../../lambdas/serve/badges/receipt/receipts';
 import { ShopDay } from '../../local/demonstration/shop-day';
 import { PatientBadgeCaller } from './asked-badges';
+import { deployReorderProposals, proposalsOf } from './deployed-example';
 import { RunningPlatform } from './running';
+import { makeSale } from './sales';
+import { triggersOf } from './stock-triggers';
 
 const skus = Array.from({ length: 300 }, (_, number) => `S${number}`);
 
@@ -274,5 +277,40 @@ describe('badges of a run', () => {
     } finally {
       await shop.close();
     }
+  }, 60_000);
+
+  test('have a trigger on the bus for each crossing of their stock, and whoever subscribes to it', async () => {
+    await platform.run.drain();
+    const before = new Set((await triggersOf(platform.run)).committed);
+    await deployReorderProposals(platform);
+    await update("insert into skus values ('DESK', 'active', 'office', 5, 0)");
+    await update("insert into stock values ('DESK', 'store-1', 7, 0), ('DESK', 'FC1', 2, 0)");
+    await platform.run.drain();
+    await platform.send([
+      makeSale(1, {
+        location: 'store-1',
+        occurredAt: new Date().toISOString(),
+        lines: [{ line: 1, sku: 'DESK', quantity: 3, unitPrice: 100 }],
+        tenders: [{ type: 'cash', amount: 300 }],
+      }),
+    ]);
+    await platform.run.drain();
+
+    const { committed, arrived, waiting } = await triggersOf(platform.run);
+    // At least once each.
+    const ids = [...new Set(arrived.map(({ crossingId }) => crossingId))];
+    expect([...ids].sort()).toEqual(committed.sort());
+    expect(waiting).toBe(0);
+    expect(new Set(arrived.map(({ kind }) => kind)).size).toBe(3);
+    // A row of an SKU and one of its stock may come in either order, and make a version each.
+    const unversioned = (id: string) => id.replace(/#\d+#/, '#');
+    const since = ids.filter((id) => !before.has(id)).sort();
+    expect(since.map(unversioned)).toEqual(['DESK#FC1#reorder-point-reached', 'DESK#store-1#reorder-point-reached']);
+    const proposals = Object.entries(await proposalsOf(platform));
+    expect(Object.fromEntries(proposals.map(([id, quantity]) => [unversioned(id), quantity]))).toEqual({
+      'DESK#FC1#reorder-point-reached': 8,
+      'DESK#store-1#reorder-point-reached': 6,
+    });
+    expect(proposals.map(([id]) => id).sort()).toEqual(since);
   }, 60_000);
 });
