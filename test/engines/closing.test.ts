@@ -280,6 +280,7 @@ test('the report shows what came late: in which revision, how much, and what wai
   expect(cells.replaceAll(/\s+/g, ' ')).toMatch(
     /2026-11-20 SEK 2 1 0\.00 0\.03 0\.03 0\.00 0\.03 \S+ \S+ UTC 2026-11-27 EUR 1 −12\.34 −0\.01 −12\.34 with the next close $/,
   );
+  expect(cells).toContain('Days before 2026-11-26 are restated and not yet reconciled again');
   expect(await read(page)).toContain('<dt>late sales</dt><dd>2 <small>on 2 days</small>');
   const days = (await read(csv[1])).trimEnd().split('\r\n');
   expect(days.slice(1).map((line) => line.split(',').slice(0, 2).join(' '))).toEqual([

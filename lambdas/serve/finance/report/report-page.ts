@@ -77,7 +77,7 @@ export function reportPage(data: ReportData): string {
 </header>
 <main>
 ${proofSection(data)}
-${lateSection(data)}
+${lateSection(data, from)}
 ${classSection(data)}
 ${drillDown(data)}
 ${reportedSection(data, from, to)}
