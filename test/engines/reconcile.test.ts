@@ -153,6 +153,49 @@ describe('a payment without its line', () => {
     expect(await breaksOf('2026-10-14')).toEqual(['timing 0']);
   });
 
+  // A Friday; due on Tuesday, missing from the ninth day on.
+  test.each(['2026-10-17', '2026-10-18', '2026-11-20'])(
+    'is found by its settlement alone, on %s, and counts on the day of its sale, whichever days are asked for',
+    async (settled) => {
+      const sold = { gateway: 'braintree', business_date: '2026-10-09', occurred_at: '2026-10-09T10:00:00Z' };
+      const line = { gateway: 'braintree', occurred_at: null };
+      await book(client, {
+        // A sale of the week before was settled on the same day, and one payment is known to the gateway alone.
+        tenders: [aTender(sold), aTender({ ...sold, business_date: '2026-10-02', gateway_reference: 'R-2' })].map(
+          (tender, at) => ({ ...tender, transaction_id: `T-${at + 1}` }),
+        ),
+        lines: ['1', '2', '3'].map((name, at) =>
+          aLine({
+            ...{ ...line, settled_date: settled, row_number: at, settlement_line_id: `L-${name}` },
+            ...{ gateway_reference: `R-${name}`, merchant_reference: `T-${name}` },
+          }),
+        ),
+      });
+      const expected = {
+        '2026-10-02': ['timing 0'],
+        '2026-10-09': ['timing 0'],
+        [settled]: ['missing-in-ledger 1000'],
+      };
+
+      const spans = [
+        ...Object.keys(expected).map((businessDate) => ({ businessDate, days: 1 })),
+        // As the daily runs come to it: the period begins between sale and settlement, or with the settlement.
+        ...['2026-10-22', '2026-10-23', settled].map((businessDate) => ({ businessDate, days: 14 })),
+        { businessDate: settled, days: 60 },
+      ];
+      for (const span of spans) {
+        await reconciler().invoke(stepOf({ ...span, asOf: '2026-11-30' }));
+        const last = Date.parse(span.businessDate);
+        for (const [day, breaks] of Object.entries(expected)) {
+          if (Date.parse(day) > last || Date.parse(day) <= last - span.days * 86_400_000) continue;
+          expect({ span, day, breaks: await breaksOf(day) }).toEqual({ span, day, breaks });
+        }
+        expect(await brokenProofs(client)).toEqual([]);
+      }
+      expect(await rowsOf('SELECT 1 FROM finance.reconciliation_breaks')).toHaveLength(3);
+    },
+  );
+
   test('of a weekend is due as if it were of the Friday', async () => {
     await book(client, {
       tenders: [aTender({ business_date: '2026-10-17', occurred_at: '2026-10-17T10:00:00Z' })],

@@ -77,6 +77,8 @@ export interface MonthOptions {
 }
 
 const gateways = ['adyen', 'stripe', 'braintree'];
+/** Its reports name no time of day. */
+const timeless = 'braintree';
 const currencies = ['EUR', 'GBP', 'SEK'];
 
 /**
@@ -136,7 +138,7 @@ function saleOf(random: Random, number: number, day: Day): Sale {
     const reference = `${gateway.slice(0, 3).toUpperCase()}${number}x${tender}`;
     const withoutReference = knows < 3;
     // Neither side has a reference in common: amount and time alone. Odd amounts keep them apart from all others.
-    const byTime = knows === 3 && parts === 1;
+    const byTime = knows === 3 && parts === 1 && gateway !== timeless;
     const own = byTime ? Math.sign(amount) * (3_000_000 + number) : amount;
     tenders.push({
       source: 'pos-eu',
@@ -160,7 +162,7 @@ function saleOf(random: Random, number: number, day: Day): Sale {
       kind: isReturn ? 'refund' : 'payment',
       gateway_reference: reference,
       merchant_reference: byTime ? null : transaction,
-      occurred_at: new Date(occurred.getTime() + random.whole(90) * 1_000).toISOString(),
+      occurred_at: gateway === timeless ? null : new Date(occurred.getTime() + random.whole(90) * 1_000).toISOString(),
       settled_date: settled,
       currency,
       gross: own,
@@ -259,17 +261,20 @@ function plantOn(random: Random, name: BreakClass, sale: Sale, number: number, p
       break;
     case 'timing': {
       identify(tender, line);
-      if (way === 0)
+      if (way === 0 && line.occurred_at !== null)
         Object.assign(line, {
           occurred_at: `${addDays(tender.business_date, 3)}T12:00:00Z`,
           settled_date: addDays(line.settled_date, 5),
         });
+      // A line without a time has its settlement alone, which may be more than a week after the sale.
       else line.settled_date = addDays(line.settled_date, 4 + random.whole(4));
       found(on);
       break;
     }
     case 'day-cut-off':
       identify(tender, line);
+      if (line.gateway === timeless) Object.assign(line, { gateway: 'stripe' });
+      tender.gateway = line.gateway;
       tender.occurred_at = `${tender.business_date}T23:59:50Z`;
       line.occurred_at = `${addDays(tender.business_date, 1)}T00:00:20Z`;
       found(on);

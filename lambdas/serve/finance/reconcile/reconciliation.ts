@@ -8,9 +8,9 @@ import matchSql from './match.sql';
 import recordSql from './record.sql';
 import scopeSql from './scope.sql';
 
-/** A pair is found when its two days are at most so far apart. */
+/** A pair is found when its two days are at most so far apart; of a line without a time only its settlement is known. */
 const windowDays = 7;
-/** Lines of the days in question are looked for in what was settled up to so many days later. */
+/** Lines are looked for in what was settled up to so many days after the sale. */
 const settledWithinDays = 60;
 
 /** How Redshift lays out what the statements work on: a gateway's reference is what is joined by most. */
@@ -33,11 +33,13 @@ export function reconciliationStatements(
 ): string[] {
   const from = addDays(businessDate, 1 - days);
   const window = { from: addDays(from, -windowDays), to: addDays(businessDate, windowDays) };
+  const timelessFrom = addDays(from, -settledWithinDays);
   const values: SqlValues = {
     from_date: dateLiteral(from),
     to_date: dateLiteral(businessDate),
     window_from: dateLiteral(window.from),
     window_to: dateLiteral(window.to),
+    timeless_from: dateLiteral(timelessFrom),
     settled_to: dateLiteral(addDays(window.to, settledWithinDays)),
     as_of: dateLiteral(asOf),
     ran_at: timestampLiteral(now),
@@ -47,7 +49,7 @@ export function reconciliationStatements(
   return [
     'LOCK TABLE finance.reconciliation_runs',
     termsTable(terms),
-    dueDatesTable(terms, daysBetween(window.from, window.to)),
+    dueDatesTable(terms, daysBetween(timelessFrom, window.to)),
     constants(
       'run_dates',
       ['business_date'],
