@@ -182,7 +182,7 @@ export function acknowledgements(stage: Stage): readonly Acknowledgement[] {
       at: ['Merchandising/Comparison/Compare/Role'],
       reason: "Athena names a query's result after the query, and writes and reads it in the name of its caller",
     },
-    ...['sale_lines', 'compacted'].map((folder) => ({
+    ...['sale_lines', 'compacted/files/sale_lines', 'compacted/lists/sale_lines'].map((folder) => ({
       finding: wildcard(`${lakeBucketElsewhere}/${folder}/*`),
       at: ['Merchandising/Comparison/Compare/Role'],
       reason: 'Athena reads the files of this table, of any date, in the name of its caller',

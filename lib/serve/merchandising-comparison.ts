@@ -45,7 +45,10 @@ export class MerchandisingComparison extends Construct {
     this.compare
       .queries(lake.workgroup, 'WORKGROUP_NAME')
       .readsTables(lake.databaseName, ['sales', saleLines.name, compactedName(saleLines)], 'DATABASE_NAME')
-      .readsObjects(lake.bucket, [saleLines.name, 'compacted'])
+      .readsObjects(lake.bucket, [
+        saleLines.name,
+        ...['files', 'lists'].map((kind) => `compacted/${kind}/${saleLines.name}`),
+      ])
       .environment('LAKE_DELAY_MINUTES', String(lakeDelayMinutes))
       .environment('SALES_RETENTION_DAYS', String(salesRetentionDays))
       .environment('ITEMS_RETENTION_DAYS', String(itemsRetentionDays));
@@ -64,6 +67,13 @@ export class MerchandisingComparison extends Construct {
         threshold: 0,
         periods: 1,
         impact: 'merchandising lacked sales that the lake has, until now: they are written',
+      },
+      {
+        name: 'MerchandisingItemsMissing',
+        metric: businessMetric(this.compare, 'ItemsMissing'),
+        threshold: 0,
+        periods: 1,
+        impact: 'figures of items lacked sales that the lake has, until now: they are written',
       },
       {
         name: 'MerchandisingComparisonErrors',

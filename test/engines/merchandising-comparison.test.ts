@@ -91,6 +91,10 @@ async function expectAllOf(sales: readonly Sale[]): Promise<void> {
   }
 }
 
+/** A sale and SKU each. */
+const itemsOf = (sales: readonly Sale[]) =>
+  sales.reduce((sum, { lines }) => sum + new Set(lines.map(({ sku }) => sku)).size, 0);
+
 /** Where items go that nobody is to find. */
 const elsewhere = { influxdb: { ITEMS_DATABASE: 'merchandising' }, liveanalytics: { ITEMS_TABLE: 'sales' } };
 
@@ -106,7 +110,10 @@ describe.each(merchandisingEngines)('%s', (engine) => {
     // Only their sales: their items go where nobody looks for them.
     await intoSeries(known.slice(20), elsewhere[engine]);
 
-    expect(await compare({}, soon)).toMatchObject({ salesMissing: 19, beyondRetention: 0, left: null });
+    const found = await compare({}, soon);
+    expect(found).toMatchObject({ salesMissing: 19, beyondRetention: 0, left: null });
+    // Of the missing sales two items each or three, and those of the others that went elsewhere.
+    expect(found.itemsMissing).toBe(itemsOf(sales) - itemsOf(known.slice(0, 20)));
     await expectAllOf(sales);
     expect(await compare({}, soon)).toMatchObject({ salesMissing: 0, pointsWritten: 0, left: null });
     await expectAllOf(sales);
@@ -115,6 +122,38 @@ describe.each(merchandisingEngines)('%s', (engine) => {
 
 describe('whatever the engine', () => {
   beside('influxdb');
+
+  test('a database that knows of no comparison is compared as far back as it may be; one that does, from there', async () => {
+    const days = 5;
+    const old = salesOf(6, (index) => ({
+      occurredAt: at(lastHour - days * 24 * hourMs + index * 60_000),
+      acceptedAt: at(lastHour - days * 24 * hourMs + index * 60_000 + 1_000),
+    }));
+    await intoLake(old);
+
+    const before = Date.now() - 30 * 60_000;
+    const first = await compare({}, soon);
+    await expectAllOf(old);
+    expect(Date.parse(first.comparedThrough)).toBeGreaterThanOrEqual(before);
+    const second = await compare({}, soon);
+    expect(second).toMatchObject({ salesMissing: 0, itemsMissing: 0, pointsWritten: 0, left: null });
+    expect(second.hoursCompared).toBeLessThan(first.hoursCompared);
+  });
+
+  test('what was not reached for want of time, or failed, is begun with again', async () => {
+    const [known] = salesOf(1);
+    await intoLake([known!]);
+    const soonest = await comparing(soon).invoke({}, 80_000);
+    expect(soonest).toMatchObject({ hoursCompared: 0, left: expect.any(String) });
+    expect(Date.parse(soonest.comparedThrough)).toBeLessThan(Date.now() - 6 * 24 * hourMs);
+
+    merchandising.failWrites(100);
+    await expect(compare({}, soon)).rejects.toThrow();
+    merchandising.failWrites(0);
+
+    await compare({}, soon);
+    await expectAllOf([known!]);
+  });
 
   test('compares what occurred in the hours that were asked for, and no others', async () => {
     const sales = salesOf(10);
@@ -210,7 +249,9 @@ describe('where late points can be read hours later', () => {
   test('what was accepted since is not missing yet', async () => {
     await intoLake(lateSales(0, Date.now() - hourMs));
 
-    expect(await compare({})).toMatchObject({ salesMissing: 0, pointsWritten: 0, left: null });
+    const found = await compare({});
+    expect(found).toMatchObject({ salesMissing: 0, pointsWritten: 0, left: null });
+    expect(found.hoursCompared).toBeGreaterThan(0);
   });
 
   test('what should be there is written, and not looked for at once', async () => {

@@ -229,6 +229,14 @@ test('the comparison reads sales in the lake by Athena, and changes nothing ther
   const puts = statementsOf('ComparisonCompareRole').filter(({ actions }) => actions.includes('s3:PutObject'));
   expect(JSON.stringify(puts.map(({ resources }) => resources))).toMatch(/QueriesResults[^[]*"\/results\/\*"/);
   expect(puts).toHaveLength(1);
+  const [read] = statementsOf('ComparisonCompareRole').filter(
+    ({ resources }) => /sale_lines/.test(JSON.stringify(resources)) && /Bucket/.test(JSON.stringify(resources)),
+  );
+  expect(JSON.stringify(read!.resources).match(/"\/[^"]*"/g)).toEqual([
+    '"/sale_lines/*"',
+    '"/compacted/files/sale_lines/*"',
+    '"/compacted/lists/sale_lines/*"',
+  ]);
 });
 
 test('a crowded minute and sales beyond the retention raise alarms', () => {
@@ -245,6 +253,7 @@ test('a crowded minute and sales beyond the retention raise alarms', () => {
     'MerchandisingQueryThrottles',
     'MerchandisingQuerySlow',
     'MerchandisingMissing',
+    'MerchandisingItemsMissing',
     'MerchandisingComparisonErrors',
     'MerchandisingComparisonLeft',
     'MerchandisingBeyondRetention',

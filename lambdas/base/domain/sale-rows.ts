@@ -155,7 +155,8 @@ function sharedBy(sale: Sale) {
     channel: sale.channel,
     region: sale.region,
     location: sale.location,
-    occurred_at: sale.occurredAt,
+    // In milliseconds, as the lake's readers have it: some round a finer time up, into another minute.
+    occurred_at: new Date(Date.parse(sale.occurredAt)).toISOString(),
     business_date: businessDateOf(sale),
     accepted_at: sale.acceptedAt,
     [partitionColumn]: new Date(sale.acceptedAt).toISOString().slice(0, 10),

@@ -5,7 +5,7 @@ import { storable } from '../../base/domain/sale-rows';
 
 /** One point of a time series. Tags identify the series; fields carry all the rest, every point all of them. */
 export interface Point {
-  readonly measurement: 'sales' | 'items' | 'completeness' | 'arrivals';
+  readonly measurement: 'sales' | 'items' | 'completeness' | 'arrivals' | 'comparison';
   readonly tags: Readonly<Record<string, string>>;
   /** Integers as numbers, text as strings. */
   readonly fields: Readonly<Record<string, number | string>>;
@@ -95,6 +95,16 @@ export function arrivalPointsOf(sales: Iterable<Sale>): Point[] {
     fields: { occurred_at: Date.parse(occurredAt) },
     timeNs: BigInt(Date.parse(acceptedAt)) * 1_000_000n,
   }));
+}
+
+/** How far the comparison with the lake has come: all that was accepted before then is there. */
+export function comparedPoint(through: number): Point {
+  return {
+    measurement: 'comparison',
+    tags: { beside: 'lake' },
+    fields: { compared_through: through },
+    timeNs: BigInt(Date.now()) * 1_000_000n,
+  };
 }
 
 /** What of an item's point was a return: a tag for it would double the series of items, which are the most by far. */

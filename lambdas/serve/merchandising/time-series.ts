@@ -77,4 +77,6 @@ export interface TimeSeriesReader {
   marks(since: number): Promise<LaneMark[]>;
   /** The newest sale of each source since then. */
   arrivals(since: number): Promise<SourceArrival[]>;
+  /** What was accepted before this has been compared with the lake; undefined where nothing of the last weeks says so. */
+  comparedThrough(): Promise<number | undefined>;
 }

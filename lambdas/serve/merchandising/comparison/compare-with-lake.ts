@@ -1,15 +1,17 @@
 import type { Context } from 'aws-lambda';
-import { isReal } from '../../../base/domain/times';
 import { lakeQueries } from '../../../base/runtime/athena';
 import { athenaClient } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
 import { countMetrics, log } from '../../../base/runtime/log';
-import { pointsOf, tagValue } from '../points';
-import type { Amounts, Sums, TimeSeriesReader, TimeSeriesWriter } from '../time-series';
-import { LakeSales, type LakeWindow, type Span, windowMinutes } from './lake-sales';
+import { comparedPoint, pointsOf } from '../points';
+import type { TimeSeriesReader, TimeSeriesWriter } from '../time-series';
+import { differences } from './differences';
+import { type ComparisonRequest, hourMs, hoursIn, spansOf } from './hours';
+import { LakeSales, type LakeWindow } from './lake-sales';
 
-const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+// How far back what was accepted is compared, where nothing says how far a comparison came and points are kept for ever.
+const longestBackMs = 7 * dayMs;
 // What is compared at once: the sums of a day are some thousand numbers.
 const hoursAtOnce = 24;
 // What is read from the lake at once. A window of more is read whole.
@@ -18,33 +20,31 @@ const windowsAtOnce = 100;
 // Another piece is not begun without this much time for it.
 const timeForPieceMs = 90_000;
 
-/** Nothing: the hours of what was accepted in the last day. Whole hours in ISO 8601: what occurred from one to before the other. */
-export interface ComparisonRequest {
-  readonly from?: string;
-  readonly to?: string;
-}
-
 export interface ComparisonOutcome {
   readonly hoursCompared: number;
-  /** Sales that the lake had and the time series had not. */
+  /** Sales that the lake had and the time series had not; and the same of items, a sale and SKU each. */
   readonly salesMissing: number;
+  readonly itemsMissing: number;
   readonly pointsWritten: number;
   /** Of the points written: older than the retention, and so refused. */
   readonly beyondRetention: number;
   /** The first hour that there was no time for. */
   readonly left: string | null;
+  /** What was accepted before this is compared; null where hours were asked for. */
+  readonly comparedThrough: string | null;
 }
 
 /**
  * The handler that compares the time series with the lake, in sums of ten minutes, region and currency, and writes again
  * every sale of a window where they differ. Each engine has a function of its own. Runs by schedule and on demand.
  *
- * Hours are compared once they are over and the lake has them (`LAKE_DELAY_MINUTES`), and each again for a day, so a run
- * that is lost loses nothing; an hour of weeks ago is compared when a late sale of it is accepted. On repeat: points
- * overwrite themselves. The lake lacks what came late within the delay: then the series has more, and nothing is missing.
- * On failure: what was written stays, and the next run finds the rest. What is missing after it was written is an error.
- * Where late points can be read hours later only (`late`), a window is not compared before that, and one that was written
- * again may be found, and written, once more until it can be read.
+ * Hours are compared once they are over and the lake has them (`LAKE_DELAY_MINUTES`), and each again for a day; an hour of
+ * weeks ago is compared when a late sale of it is accepted. First the last day, then, day by day, what earlier runs left:
+ * how far they came is a point among the others, so that a database that was restored, or is a new one, is compared from
+ * where it stands. On repeat: points overwrite themselves. The lake lacks what came late within the delay: then the series
+ * has more, and nothing is missing. On failure: what was written stays, and the next run finds the rest. What is missing
+ * after it was written is an error. Where late points can be read hours later only (`late`), a window is not compared
+ * before that, and one that was written again is looked at by the next run.
  */
 export function lakeComparison(
   reader: TimeSeriesReader,
@@ -61,119 +61,91 @@ export function lakeComparison(
     const remainingMs = () => context.getRemainingTimeInMillis();
     const lake = new LakeSales(lakeQueries(athena, { workgroupName, database, remainingMs }));
     const complete = Date.now() - delayMs;
-    const asked = hoursIn(request) ?? (await lake.hoursOf({ from: complete - dayMs, to: complete }));
-    // What is older than the retention would be refused: the writer has counted it when it came.
-    const hours = asked.filter((hour) => hour + hourMs <= complete && hour >= Date.now() - salesRetentionMs + hourMs);
-    const result = { hoursCompared: 0, salesMissing: 0, pointsWritten: 0, beyondRetention: 0 };
-    let still: LakeWindow[] = [];
-    for (let start = 0; start < hours.length && remainingMs() > timeForPieceMs; start += hoursAtOnce) {
-      const piece = hours.slice(start, start + hoursAtOnce);
-      const spans = spansOf(piece);
+    const dayAgo = complete - dayMs;
+    const result = { hoursCompared: 0, salesMissing: 0, itemsMissing: 0, pointsWritten: 0, beyondRetention: 0 };
+    const still: LakeWindow[] = [];
+
+    const asked = hoursIn(request);
+    let left = await compare(asked ?? (await lake.hoursOf({ from: dayAgo, to: complete })));
+    let through: number | undefined;
+    if (asked === undefined) {
+      const oldest = complete - (Number.isFinite(salesRetentionMs) ? salesRetentionMs : longestBackMs);
+      through = Math.max(oldest, (await reader.comparedThrough()) ?? oldest);
+      while (left.length === 0 && through < dayAgo && remainingMs() > timeForPieceMs) {
+        const to = Math.min(through + dayMs, dayAgo);
+        left = await compare(await lake.hoursOf({ from: through, to }));
+        if (left.length > 0) break;
+        through = to;
+        await writer.write([comparedPoint(through)]);
+      }
+      if (left.length === 0 && through >= dayAgo) {
+        through = complete;
+        await writer.write([comparedPoint(through)]);
+      }
+    }
+    const behindMs = through === undefined ? 0 : Math.max(0, dayAgo - through);
+    countMetrics({
+      HoursCompared: result.hoursCompared,
+      HoursLeft: left.length + Math.ceil(behindMs / hourMs),
+      SalesMissing: result.salesMissing,
+      ItemsMissing: result.itemsMissing,
+      PointsRewritten: result.pointsWritten,
+    });
+    if (result.pointsWritten > 0) log.warn('the time series differed from the lake', result);
+    if (still.length > 0)
+      throw new Error(`still missing after it was written: ${still.slice(0, 3).map(shown).join('; ')}`);
+    return { ...result, left: isoOrNull(left[0]), comparedThrough: isoOrNull(through) };
+
+    /** Answers the hours that there was no time for. */
+    async function compare(hours: readonly number[]): Promise<readonly number[]> {
+      // What is older than the retention would be refused: the writer has counted it when it came.
+      const open = hours.filter((hour) => hour + hourMs <= complete && hour >= Date.now() - salesRetentionMs + hourMs);
+      for (let start = 0; start < open.length; start += hoursAtOnce) {
+        if (remainingMs() <= timeForPieceMs) return open.slice(start);
+        const piece = open.slice(start, start + hoursAtOnce);
+        await comparePiece(piece);
+        result.hoursCompared += piece.length;
+      }
+      return [];
+    }
+
+    async function comparePiece(hours: readonly number[]): Promise<void> {
+      const spans = spansOf(hours);
       const windows = (await lake.windows(spans)).filter(isReadable);
-      const differing = await differences(spans, windows);
-      result.salesMissing += differing.reduce((sum, { missing }) => sum + missing, 0);
+      const itemsSince = Date.now() - itemsRetentionMs + hourMs;
+      const differing = await differences(reader, spans, windows, itemsSince);
+      for (const { salesMissing, itemsMissing } of differing) {
+        result.salesMissing += salesMissing;
+        result.itemsMissing += itemsMissing;
+      }
       for (const pack of packsOf(differing.map(({ window }) => window))) {
         const points = (await lake.sales(pack)).flatMap(pointsOf);
         const { beyondRetention } = await writer.write(points);
         result.pointsWritten += points.length;
         result.beyondRetention += beyondRetention;
       }
-      if (differing.length > 0)
-        still = still.concat(
-          (await differences(spans, windows.filter(isReadAtOnce)))
-            .filter(({ missing }) => missing > 0)
-            .map(({ window }) => window),
-        );
-      result.hoursCompared += piece.length;
+      if (differing.length === 0 || writer.late !== undefined) return;
+      for (const { window, isShort } of await differences(reader, spans, windows, itemsSince))
+        if (isShort) still.push(window);
     }
-    const left = hours.length - result.hoursCompared;
-    countMetrics({
-      HoursCompared: result.hoursCompared,
-      HoursLeft: left,
-      SalesMissing: result.salesMissing,
-      PointsRewritten: result.pointsWritten,
-    });
-    if (result.salesMissing > 0) log.warn('sales were missing', result);
-    if (still.length > 0)
-      throw new Error(`still missing after it was written: ${still.slice(0, 3).map(shown).join('; ')}`);
-    return { ...result, left: left === 0 ? null : new Date(hours[result.hoursCompared]!).toISOString() };
   };
 
-  /** Whether what is written there now can be read now. */
-  function isReadAtOnce({ from }: LakeWindow): boolean {
-    return writer.late === undefined || from >= Date.now() - writer.late.afterMs;
-  }
-
   /** Whether all that was accepted there can be read by now. */
-  function isReadable(window: LakeWindow): boolean {
-    return isReadAtOnce(window) || window.acceptedAt < Date.now() - writer.late!.withinMs - delayMs;
-  }
-
-  /** The windows of the lake where the time series say something else, and how many sales they lack there. */
-  async function differences(spans: readonly Span[], windows: readonly LakeWindow[]) {
-    const ofSales = new Map<string, Sums>();
-    const ofItems = new Map<string, Sums>();
-    for (const span of spans) {
-      const question = { ...span, where: {}, by: 'region', everyMinutes: windowMinutes } as const;
-      for (const sums of await reader.sums(question)) ofSales.set(idOf(sums.value!, sums.currency, sums.at!), sums);
-      for (const sums of await reader.sums({ ...question, of: 'items' }))
-        ofItems.set(idOf(sums.value!, sums.currency, sums.at!), sums);
-    }
-    const itemsSince = Date.now() - itemsRetentionMs + hourMs;
-    return windows.flatMap((window) => {
-      const id = idOf(tagValue(window.region), window.currency, window.from);
-      const sales = ofSales.get(id);
-      const items = ofItems.get(id);
-      const { sold, returned, soldItems, returnedItems } = window;
-      const isEqual =
-        areEqual(sold, sales?.sold) &&
-        areEqual(returned, sales?.returned) &&
-        (window.from < itemsSince ||
-          (areEqual({ ...sold, transactions: soldItems }, items?.sold) &&
-            areEqual({ ...returned, transactions: returnedItems }, items?.returned)));
-      const lacking = (ours: Amounts, theirs: Amounts | undefined) =>
-        Math.max(0, ours.transactions - (theirs?.transactions ?? 0));
-      return isEqual ? [] : [{ window, missing: lacking(sold, sales?.sold) + lacking(returned, sales?.returned) }];
-    });
+  function isReadable({ from, acceptedAt }: LakeWindow): boolean {
+    if (writer.late === undefined) return true;
+    const { afterMs, withinMs } = writer.late;
+    return from >= Date.now() - afterMs || acceptedAt < Date.now() - withinMs - delayMs;
   }
 }
-
-const idOf = (region: string, currency: string, from: number) => JSON.stringify([region, currency, from]);
 
 const shown = ({ region, currency, from }: LakeWindow) => `${region}, ${currency}, ${new Date(from).toISOString()}`;
 
-function areEqual(ours: Amounts, theirs: Amounts = { net: 0, units: 0, discount: 0, transactions: 0 }): boolean {
-  return (['net', 'units', 'discount', 'transactions'] as const).every((name) => ours[name] === theirs[name]);
-}
+const isoOrNull = (milliseconds: number | undefined) =>
+  milliseconds === undefined ? null : new Date(milliseconds).toISOString();
 
 /** No days: for ever. */
 function retentionMs(days: string): number {
   return Number(days) === 0 ? Number.POSITIVE_INFINITY : Number(days) * dayMs;
-}
-
-function hoursIn({ from, to }: ComparisonRequest): number[] | undefined {
-  if (from === undefined && to === undefined) return undefined;
-  const [first, end] = [hourOf('from', from), hourOf('to', to)];
-  if (first >= end) throw new Error(`to: got ${to}, allowed: an hour after from (${from})`);
-  return Array.from({ length: (end - first) / hourMs }, (_, index) => first + index * hourMs);
-}
-
-function hourOf(name: string, text: unknown): number {
-  const isTime = typeof text === 'string' && /^\d{4}-\d\d-\d\dT\d\d:00(:00(\.000)?)?Z$/.test(text);
-  const full = isTime ? text.replace(/:00(:00(\.000)?)?Z$/, ':00:00.000Z') : '';
-  if (!isReal(full)) throw new Error(`${name}: got ${String(text)}, allowed: a whole hour in UTC, 2026-11-28T10:00Z`);
-  return Date.parse(full);
-}
-
-/** Hours that follow on each other are asked for together. */
-function spansOf(hours: readonly number[]): Span[] {
-  const spans: { from: number; to: number }[] = [];
-  for (const hour of hours) {
-    const last = spans.at(-1);
-    if (last?.to === hour) last.to = hour + hourMs;
-    else spans.push({ from: hour, to: hour + hourMs });
-  }
-  return spans;
 }
 
 /** As many windows to a query as a function can hold the sales of. */

@@ -17,6 +17,8 @@ interface Row {
 
 /** Beyond them an answer would be refused anyway; the database is not to gather millions. */
 const mostSeries = 50_000;
+/** How old a comparison may be that still counts. */
+const comparisonsMs = 35 * 86_400_000;
 
 /** Timestream for InfluxDB, by the `/query` that InfluxDB 1, 2 and 3 share, under a token that can only read. */
 export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptions): TimeSeriesReader {
@@ -89,6 +91,11 @@ export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptio
         occurredAt: values.occurred_at,
         acceptedAt: time,
       }));
+    },
+
+    async comparedThrough() {
+      const [row] = await newest('comparison', 'compared_through', ['beside'], Date.now() - comparisonsMs);
+      return row?.values.compared_through;
     },
   };
 

@@ -17,6 +17,8 @@ type Row = Readonly<Record<string, string | undefined>>;
 
 /** Beyond them an answer would be refused anyway; the database is not to gather millions. */
 const mostRows = 50_000;
+/** How old a comparison may be that still counts. */
+const comparisonsMs = 35 * 86_400_000;
 
 /** Timestream for LiveAnalytics, by SQL, with rights to select only. */
 export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSeriesReader {
@@ -68,6 +70,11 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
         occurredAt: Number(occurred_at),
         acceptedAt: Number(at),
       }));
+    },
+
+    async comparedThrough() {
+      const [row] = await newest('comparison', 'compared_through', ['beside'], now() - comparisonsMs);
+      return row === undefined ? undefined : Number(row.compared_through);
     },
   };
 
