@@ -10,8 +10,8 @@ import { Run } from '../local/run';
 import { PatientBadgeCaller } from '../test/end-to-end/asked-badges';
 import { wrongBadges } from '../test/end-to-end/badges-by-sql';
 import { RunningReplications } from '../test/end-to-end/replications';
-import { SourceTraffic } from '../test/end-to-end/source-traffic';
 import { progress, shown, sum, table } from './base/measured';
+import { Traffic } from './base/traffic';
 
 /*
  * How fast a badge follows its source databases, and whether it is right: SKUs with five centres each come by a full load,
@@ -48,8 +48,7 @@ async function main(): Promise<void> {
     await fullLoad(run, replications, inventory, orders);
     await replications.vouch();
     await badges.until('in-stock', 'PROBE', 'FC1');
-    const traffic = new SourceTraffic({ inventory: oltp.inventory!, orders: oltp.orders!, skus, centres });
-    traffic.start(updatesPerSecond);
+    const traffic = new Traffic({ inventory: oltp.inventory!, orders: oltp.orders!, skus, centres }, updatesPerSecond);
 
     const phase = async (name: string, work: () => Promise<void>) => {
       const before = traffic.done;

@@ -21,6 +21,7 @@ await Promise.all([
       'bench/base/account-process.ts',
       'bench/base/settle-process.ts',
       'bench/base/time-series-process.ts',
+      'bench/base/traffic-process.ts',
     ],
     outbase: 'bench',
     outdir: 'build/bench',
