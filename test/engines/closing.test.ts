@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import type { Sale } from '../../lambdas/base/domain/sale';
 import { crashPoints, kinesisEvent } from '../engine-rig';
 import { aSale } from '../engine-rig/sales';
+import { terms } from '../reconciliation/planted-month';
 import { type LakeAndLedger, openLakeAndLedger } from './lake-and-ledger';
 
 let finance: LakeAndLedger;
@@ -260,27 +261,34 @@ test('the report shows what came late: in which revision, how much, and what wai
     finance
       .part('report', { OPEN_DAYS: '14', REPORT_BUCKET_NAME: finance.buckets.reports })
       .invoke<any>(stepOf({ businessDate: '2026-11-27', days: 2 }, executionName));
+  const reconcile = (businessDate: string, executionName: string) =>
+    finance
+      .part('reconcile', { OPEN_DAYS: '14', GATEWAY_TERMS: JSON.stringify(terms) })
+      .invoke(stepOf({ businessDate }, executionName));
   const read = async (Key: string) =>
     Buffer.from((await finance.s3.call('GetObject', { Bucket: finance.buckets.reports, Key })).Body).toString();
   for (const [load, day] of ['2026-11-20', '2026-11-27'].entries())
     await client.query(bookedBy(load + 1, { what: 'sale', day, currency: 'EUR' }));
   await closeDay('2026-11-20');
   await closeDay('2026-11-27');
+  await reconcile('2026-11-20', 'run-1');
   const before = await report('run-1');
   const quiet = await read(before.page);
-  // One of a day far behind, in a currency that it did not have; one that comes between close and report.
+  // One of a day far behind, in a currency that it did not have. The run that restates it ends before its report; the next
+  // finds nothing that it could restate. And one that comes between close and report.
   await client.query(bookedBy(3, { what: 'sale', day: '2026-11-20', currency: 'SEK' }));
   await closeDay('2026-11-27', 'run-2');
+  await closeDay('2026-11-27', 'run-3');
   await client.query(bookedBy(1_234, { what: 'return', day: '2026-11-27', currency: 'EUR' }));
-
-  const { page, csv } = await report('run-2');
+  const { page, csv } = await report('run-3');
 
   expect(quiet).toContain('No sale came after its day was reported.');
   const cells = (await read(page)).match(/<h2>Late sales.*?<\/section>/s)![0].replaceAll(/<[^>]+>/g, ' ');
   expect(cells.replaceAll(/\s+/g, ' ')).toMatch(
     /2026-11-20 SEK 2 1 0\.00 0\.03 0\.03 0\.00 0\.03 \S+ \S+ UTC 2026-11-27 EUR 1 −12\.34 −0\.01 −12\.34 with the next close $/,
   );
-  expect(cells).toContain('Days before 2026-11-26 are restated and not yet reconciled again');
+  expect(quiet).not.toContain('not reconciled since');
+  expect(cells).toContain('not reconciled since: 2026-11-20.');
   expect(await read(page)).toContain('<dt>late sales</dt><dd>2 <small>on 2 days</small>');
   const days = (await read(csv[1])).trimEnd().split('\r\n');
   expect(days.slice(1).map((line) => line.split(',').slice(0, 2).join(' '))).toEqual([
@@ -290,6 +298,8 @@ test('the report shows what came late: in which revision, how much, and what wai
   expect(late.slice(1).map((line) => line.split(',').slice(0, 4).join(' '))).toEqual([
     ...['2026-11-27  pos-eu T-1234', '2026-11-20 2 pos-eu T-3'],
   ]);
+  await reconcile('2026-11-20', 'run-4');
+  expect(await read((await report('run-5')).page)).not.toContain('2026-11-20');
 });
 
 test('in whatever order days are sold on, paid for and closed, what was reported stays, and what is reported is right', async () => {

@@ -56,8 +56,13 @@ export function lateTotals({ reported, waiting }: DayReports): { readonly sales:
   };
 }
 
+/** Days beside those of the report: reported.sql names them because nobody has reconciled them since. */
+export function daysToReconcile({ reported }: Pick<DayReports, 'reported'>, from: Day, to: Day): Day[] {
+  return [...new Set(reported.map(([day]) => day ?? ''))].filter((day) => day < from || day > to);
+}
+
 /** Days that were reported and have moved since: what came late, and what waits for the next close. */
-export function lateSection({ reported, waiting }: DayReports, from: Day): Html {
+export function lateSection({ reported, waiting }: DayReports, from: Day, to: Day): Html {
   // Of a restated day, the currencies that moved.
   const restated = standings(reported).filter(({ late }) => Object.values(late).some((amount) => amount !== 0n));
   const rows = restated.map(
@@ -86,14 +91,15 @@ export function lateSection({ reported, waiting }: DayReports, from: Day): Html 
 <td class="bad" data-label="Restated">with the next close</td>
 </tr>`,
   );
-  // They were closed with this run, and not reconciled.
-  const older = restated.some(({ day }) => day < from)
-    ? html`<p>Days before ${from} are restated and not yet reconciled again: start the workflow for such a day.</p>`
-    : '';
+  const toReconcile = daysToReconcile({ reported }, from, to);
   return html`<section>
 <h2>Late sales</h2>
 <p>What was booked on a day after the day was reported. The day is restated as another revision; what was reported stays.</p>
-${older}
+${
+  toReconcile.length === 0
+    ? ''
+    : html`<p class="bad">Reported, and not reconciled since: ${toReconcile.join(', ')}. The daily run takes the open days anew; for a day before them, start the workflow.</p>`
+}
 ${
   rows.length + open.length === 0
     ? html`<p class="empty">No sale came after its day was reported.</p>`

@@ -6,7 +6,7 @@ import { log } from '../../../base/runtime/log';
 import { boundSql, dateLiteral, type SqlValues } from '../bound-sql';
 import { addDays, daysBetween } from '../business-day';
 import { outcomeOf, outcomeQuery } from '../reconcile/outcome';
-import { literal, statementsOf, warehouse } from '../warehouse';
+import { statementsOf, warehouse } from '../warehouse';
 import { workflowInput } from '../workflow-input';
 import classesSql from './classes.sql';
 import { daysCsv, lateCsv } from './day-reports';
@@ -40,7 +40,7 @@ export interface ReportOutcome {
  * shows them. On failure, wherever: trying again writes all; the page comes last, so that what it refers to is there.
  */
 export async function handler(event: unknown, context: Context): Promise<ReportOutcome> {
-  const { businessDate: to, days, runId } = workflowInput(event, openDays);
+  const { businessDate: to, days } = workflowInput(event, openDays);
   const from = addDays(to, 1 - days);
   const ledger = warehouse(redshiftData, {
     workgroupName,
@@ -50,8 +50,8 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
   const period = { from_date: dateLiteral(from), to_date: dateLiteral(to) };
   const ask = (sql: string, values: SqlValues = period) => ledger.rows(boundSql(statementsOf(sql)[0]!, values));
   const findings = await ask(findingsSql);
-  const reported = await ask(reportedSql, { ...period, run_id: literal(runId) });
-  // Those of the report and those that the run has restated: named one by one, they are found without a scan.
+  const reported = await ask(reportedSql);
+  // Those of the report and those that wait to be reconciled: named one by one, they are found without a scan.
   const shown = new Set([...daysBetween(from, to), ...reported.map(([day]) => day ?? to)]);
   const ofDays = { days: [...shown].map(dateLiteral).join(', ') };
   const { unexplainedMinorUnits, explainedPercent } = outcomeOf(await ledger.rows(outcomeQuery(period)));

@@ -77,7 +77,7 @@ export function reportPage(data: ReportData): string {
 </header>
 <main>
 ${proofSection(data)}
-${lateSection(data, from)}
+${lateSection(data, from, to)}
 ${classSection(data)}
 ${drillDown(data)}
 ${reportedSection(data, from, to)}
