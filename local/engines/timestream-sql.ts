@@ -21,7 +21,9 @@ const keywords = new Set(
 
 /** Timestream's functions that DuckDB has too, or for which the store defines a macro of the same name. */
 const functions = new Set(
-  'sum count avg min max max_by min_by row_number coalesce abs bin from_milliseconds to_milliseconds'.split(' '),
+  'sum count avg min max max_by min_by row_number coalesce abs split_part bin from_milliseconds to_milliseconds'.split(
+    ' ',
+  ),
 );
 
 const units: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { type Container, type Rig, startRig } from '../engine-rig';
 import { type EngineBehind, openEngine } from './merchandising-engines';
 
 /** Merchandising's functions on the local engines. */
-export interface MerchandisingRig extends Omit<EngineBehind, 'environment'> {
+export interface MerchandisingRig extends EngineBehind {
   readonly rig: Rig;
   /** A fresh container of the function in this directory of the engine's. */
   open(directory: 'write' | 'query' | 'compare', more?: Readonly<Record<string, string>>): Container;
@@ -22,10 +22,10 @@ export async function startMerchandising(
 ): Promise<MerchandisingRig> {
   const rig = await startRig();
   await rig.engines.s3.call('CreateBucket', { Bucket: 'held' });
-  const { environment, ...behind } = await openEngine[engine](rig, retentionDays);
+  const behind = await openEngine[engine](rig, retentionDays);
   const open = (directory: string, more: Readonly<Record<string, string>> = {}) =>
     rig.container(`../lambdas/serve/merchandising/${engine}/${directory}/handler`, {
-      ...environment,
+      ...behind.environment,
       HELD_BUCKET_NAME: 'held',
       ...more,
     });

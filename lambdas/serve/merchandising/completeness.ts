@@ -1,9 +1,9 @@
 import { wholeSource } from '../../base/domain/completeness-mark';
-import type { LaneMark, SourceArrival } from './time-series';
+import type { PartMarks, SourceArrival } from './time-series';
 
 /** Up to which minute an answer is complete. */
 export interface Completeness {
-  /** The earliest of all that vouch; null where none does. */
+  /** The earliest of all that vouch; null where none does, or one has begun to and its marks have not come through yet. */
   readonly completeThrough: string | null;
   readonly sources: readonly SourceCompleteness[];
 }
@@ -23,16 +23,19 @@ const minuteMs = 60_000;
 /**
  * What the marks say. A mark counts once it has come through every lane, since only then all that was sent before it is
  * written; where the lanes became more or fewer, the newest set that is whole counts. Of the parts of a source the
- * earliest one counts, and of the sources again.
+ * earliest one counts, and of the sources again. Marks and arrivals may be of several looks: the newest count.
  */
-export function completenessOf(marks: readonly LaneMark[], arrivals: readonly SourceArrival[]): Completeness {
-  const bySource = new Map<string, Map<string, LaneMark[]>>();
+export function completenessOf(marks: readonly PartMarks[], arrivals: readonly SourceArrival[]): Completeness {
+  const bySource = new Map<string, Map<string, PartMarks[]>>();
   for (const mark of marks) {
-    const parts = bySource.get(mark.source) ?? new Map<string, LaneMark[]>();
+    const parts = bySource.get(mark.source) ?? new Map<string, PartMarks[]>();
     bySource.set(mark.source, parts);
-    parts.set(mark.part, [...(parts.get(mark.part) ?? []), mark]);
+    const sets = parts.get(mark.part);
+    if (sets === undefined) parts.set(mark.part, [mark]);
+    else sets.push(mark);
   }
-  const lastSales = new Map(arrivals.map(({ source, occurredAt }) => [source, occurredAt]));
+  const inOrder = [...arrivals].sort((a, b) => a.acceptedAt - b.acceptedAt);
+  const lastSales = new Map(inOrder.map(({ source, occurredAt }) => [source, occurredAt]));
 
   const sources = [...new Set([...bySource.keys(), ...lastSales.keys()])].sort().map((source): SourceCompleteness => {
     const parts = [...(bySource.get(source) ?? [])].map(([part, some]) => ({ part, through: throughAllLanes(some) }));
@@ -45,27 +48,38 @@ export function completenessOf(marks: readonly LaneMark[], arrivals: readonly So
       lastSaleAt: lastSale === undefined ? null : new Date(lastSale).toISOString(),
     };
   });
-  const vouched = sources.map(({ completeThrough }) => completeThrough).filter((through) => through !== null);
-  return { completeThrough: vouched.sort()[0] ?? null, sources };
+  const vouching = sources.filter(({ source }) => bySource.has(source)).map(({ completeThrough }) => completeThrough);
+  // A source of which nobody knows up to when is no reason to believe the others.
+  return { completeThrough: vouching.includes(null) ? null : (vouching.sort()[0] ?? null), sources };
 }
 
-function throughAllLanes(marks: readonly LaneMark[]): number | undefined {
-  const sets = new Map<string, LaneMark[]>();
-  for (const mark of marks) {
-    const set = mark.lane.slice(mark.lane.indexOf('/') + 1);
-    sets.set(set, [...(sets.get(set) ?? []), mark]);
+function throughAllLanes(sets: readonly PartMarks[]): number | undefined {
+  const whole = sets.filter(({ set, lanes }) => lanes >= lanesIn(set)).sort((a, b) => b.markedAt - a.markedAt);
+  return whole[0]?.completeThrough;
+}
+
+/** A mark as it came through one lane, `<number>.<number>/<count>x<count>` of the shards. */
+export interface LaneMark extends Pick<PartMarks, 'source' | 'part' | 'completeThrough' | 'markedAt'> {
+  readonly lane: string;
+}
+
+/** Puts the lanes of a set together, for a database that cannot. */
+export function partMarksOf(marks: Iterable<LaneMark>): PartMarks[] {
+  const found = new Map<string, PartMarks>();
+  for (const { source, part, lane, completeThrough, markedAt } of marks) {
+    const set = lane.slice(lane.indexOf('/') + 1);
+    const id = JSON.stringify([source, part, set]);
+    const known = found.get(id) ?? { lanes: 0, completeThrough, markedAt };
+    found.set(id, {
+      ...{ source, part, set },
+      lanes: known.lanes + 1,
+      completeThrough: Math.min(known.completeThrough, completeThrough),
+      markedAt: Math.min(known.markedAt, markedAt),
+    });
   }
-  const whole = [...sets]
-    .filter(([set, lanes]) => lanes.length >= lanesIn(set))
-    .map(([, lanes]) => ({
-      markedAt: Math.min(...lanes.map(({ markedAt }) => markedAt)),
-      through: Math.min(...lanes.map(({ completeThrough }) => completeThrough)),
-    }))
-    .sort((a, b) => b.markedAt - a.markedAt);
-  return whole[0]?.through;
+  return [...found.values()];
 }
 
-/** `2x4`: each of two shards of the first stream went into each of four of the second. */
 function lanesIn(set: string): number {
   return set.split('x').reduce((product, count) => product * Number(count), 1);
 }

@@ -50,14 +50,17 @@ export interface RankingQuestion extends Pick<SumsQuestion, 'from' | 'to' | 'whe
   readonly limit: number;
 }
 
-/** A mark as it came through one lane: the source had sent all its sales up to then. */
-export interface LaneMark {
+/** The newest marks of a part in the lanes of one set: the source had sent all its sales up to then. */
+export interface PartMarks {
   readonly source: string;
   readonly part: string;
-  /** `<number>.<number>/<count>x<count>` of the shards it came through. */
-  readonly lane: string;
+  /** `2x4`: the lanes that lead from two shards of the first stream into four of the second. */
+  readonly set: string;
+  /** In how many of them there is a mark. */
+  readonly lanes: number;
+  /** The earliest of the lanes. */
   readonly completeThrough: number;
-  /** When the door took it. */
+  /** When the door took the oldest of them. */
   readonly markedAt: number;
 }
 
@@ -68,13 +71,21 @@ export interface SourceArrival {
   readonly acceptedAt: number;
 }
 
-/** What merchants ask, of whichever database holds the points. Reads only. */
+/** There is more than is ever gathered for one answer; a part of it is never given for the whole. */
+export class TooMuchError extends Error {
+  constructor(what: string, most: number) {
+    super(`${what}: there are more than ${most}, allowed: ${most}`);
+    this.name = 'TooMuchError';
+  }
+}
+
+/** What merchants ask, of whichever database holds the points. Reads only, and all of it or throws. */
 export interface TimeSeriesReader {
   sums(question: SumsQuestion): Promise<Sums[]>;
   /** Of each currency the items with the highest or lowest sums, in order. */
   ranking(question: RankingQuestion): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** The newest mark of each source, part and lane since then. */
-  marks(since: number): Promise<LaneMark[]>;
+  /** The newest marks of each source, part and set of lanes since then. */
+  marks(since: number): Promise<PartMarks[]>;
   /** The newest sale of each source since then. */
   arrivals(since: number): Promise<SourceArrival[]>;
   /** What was accepted before this has been compared with the lake; undefined where nothing of the last weeks says so. */

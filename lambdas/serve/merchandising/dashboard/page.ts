@@ -224,13 +224,16 @@ function showFreshness(completeness: Completeness, isToday: boolean): void {
       undefined,
       isToday && Date.now() - time < 86_400_000 ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' },
     );
+  const whoSays = completeness.sources.some((source) => source.completeThrough !== null)
+    ? 'not every source'
+    : 'no source';
   const late = through === null ? Date.now() - (newest ?? 0) > silentMs : Date.now() - Date.parse(through) > lateMs;
   const said =
     through !== null
       ? `complete up to ${clock(Date.parse(through))}`
       : newest === undefined
         ? 'no sales yet'
-        : `newest sale ${clock(newest)}; no source says up to when it is complete`;
+        : `newest sale ${clock(newest)}; ${whoSays} says up to when it is complete`;
   const target = element('freshness');
   target.textContent = late ? `Data is late: ${said}` : said;
   target.classList.toggle('late', late);

@@ -1,12 +1,15 @@
+import { partMarksOf } from '../completeness';
 import type { Point } from '../points';
 import { gathered, rankedItems, sumsOfPoints } from '../sums';
-import type { TimeSeriesReader } from '../time-series';
+import { type TimeSeriesReader, TooMuchError } from '../time-series';
 import { type InfluxDbConnection, influxDbPost } from './connection';
 import { type Column, influxQl, type Selection } from './influxql';
 import { type Databases, databaseOf } from './line-protocol';
 
 export interface InfluxDbReaderOptions extends InfluxDbConnection {
   readonly databases: Databases;
+  /** Series that an answer may be made of, where it is not to be the usual number. */
+  readonly most?: number;
 }
 
 interface Row {
@@ -15,13 +18,15 @@ interface Row {
   readonly values: Readonly<Record<string, any>>;
 }
 
-/** Beyond them an answer would be refused anyway; the database is not to gather millions. */
+/** The database is not to gather millions: what has more is no answer that anybody reads. */
 const mostSeries = 50_000;
 /** How old a comparison may be that still counts. */
 const comparisonsMs = 35 * 86_400_000;
+/** Marks have a series for every part and lane: 5,000 stores and 64 lanes. */
+const mostLanes = 320_000;
 
 /** Timestream for InfluxDB, by the `/query` that InfluxDB 1, 2 and 3 share, under a token that can only read. */
-export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptions): TimeSeriesReader {
+export function influxDbReader({ databases, most, ...connection }: InfluxDbReaderOptions): TimeSeriesReader {
   const post = influxDbPost(connection);
 
   return {
@@ -37,7 +42,7 @@ export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptio
         where,
         by,
         ...(everyMinutes === undefined ? {} : { everyMinutes }),
-        seriesLimit: mostSeries,
+        seriesLimit: most ?? mostSeries,
       });
       return gathered(
         rows.map(({ tags, time, values }) => ({
@@ -74,18 +79,26 @@ export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptio
     },
 
     async marks(since) {
-      const rows = await newest('completeness', 'complete_through', ['source', 'part', 'lane'], since);
-      return rows.map(({ tags, time, values }) => ({
-        source: tags.source!,
-        part: tags.part!,
-        lane: tags.lane!,
-        completeThrough: values.complete_through,
-        markedAt: time,
-      }));
+      const rows = await newest(
+        'completeness',
+        'complete_through',
+        ['source', 'part', 'lane'],
+        since,
+        most ?? mostLanes,
+      );
+      return partMarksOf(
+        rows.map(({ tags, time, values }) => ({
+          source: tags.source!,
+          part: tags.part!,
+          lane: tags.lane!,
+          completeThrough: values.complete_through,
+          markedAt: time,
+        })),
+      );
     },
 
     async arrivals(since) {
-      const rows = await newest('arrivals', 'occurred_at', ['source'], since);
+      const rows = await newest('arrivals', 'occurred_at', ['source'], since, most ?? mostSeries);
       return rows.map(({ tags, time, values }) => ({
         source: tags.source!,
         occurredAt: values.occurred_at,
@@ -94,33 +107,48 @@ export function influxDbReader({ databases, ...connection }: InfluxDbReaderOptio
     },
 
     async comparedThrough() {
-      const [row] = await newest('comparison', 'compared_through', ['beside'], Date.now() - comparisonsMs);
+      const [row] = await newest(
+        'comparison',
+        'compared_through',
+        ['beside'],
+        Date.now() - comparisonsMs,
+        most ?? mostSeries,
+      );
       return row?.values.compared_through;
     },
   };
 
-  function newest(measurement: Point['measurement'], field: string, by: readonly string[], since: number) {
+  function newest(
+    measurement: Point['measurement'],
+    field: string,
+    by: readonly string[],
+    since: number,
+    seriesLimit: number,
+  ) {
     return select(measurement, {
       columns: [{ call: 'LAST', field, as: field }],
       from: measurement,
       // Clocks of two machines differ.
       between: { from: since, to: Date.now() + 3_600_000 },
       by,
-      seriesLimit: mostSeries,
+      seriesLimit,
     });
   }
 
   async function select(measurement: Point['measurement'], selection: Selection): Promise<Row[]> {
+    const limit = selection.seriesLimit;
     const form = new URLSearchParams({
       db: databaseOf({ measurement }, databases),
       epoch: 'ms',
-      q: influxQl(selection),
+      // One more than is allowed, which tells of all that would be left out.
+      q: influxQl({ ...selection, ...(limit === undefined ? {} : { seriesLimit: limit + 1 }) }),
     });
     const answer = await post('/query', 'application/x-www-form-urlencoded', form.toString());
     const text = await answer.text();
     if (!answer.ok) throw new Error(`the time series refused a query: HTTP ${answer.status}: ${text.slice(0, 300)}`);
     const [{ error, series = [] } = {} as any] = JSON.parse(text).results;
     if (error !== undefined) throw new Error(`the time series refused a query: ${String(error).slice(0, 300)}`);
+    if (limit !== undefined && series.length > limit) throw new TooMuchError(`series of ${measurement}`, limit);
     return series.flatMap(({ tags = {}, columns, values }: any) =>
       values.map((row: unknown[]) => {
         const named = Object.fromEntries(columns.map((column: string, place: number) => [column, row[place]]));

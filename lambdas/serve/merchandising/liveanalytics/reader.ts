@@ -1,35 +1,39 @@
 import { QueryCommand, type TimestreamQueryClient, ValidationException } from '@aws-sdk/client-timestream-query';
 import type { Point } from '../points';
 import { gathered, rankedItems, sumsOfPoints } from '../sums';
-import type { TimeSeriesReader } from '../time-series';
+import { type TimeSeriesReader, TooMuchError } from '../time-series';
 import { byFreshEndpoint } from './fresh-endpoint';
-import { newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
+import { marksSql, newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
 import { type Tables, tableOf } from './tables';
 
 export interface LiveAnalyticsReaderOptions {
   readonly openClient: () => TimestreamQueryClient;
   readonly tables: Tables;
   readonly now?: () => number;
+  /** Rows that an answer may be made of, where it is not to be the usual number. */
+  readonly most?: number;
 }
 
 /** Values by column; all of them are text or a number as text. */
 type Row = Readonly<Record<string, string | undefined>>;
 
-/** Beyond them an answer would be refused anyway; the database is not to gather millions. */
-const mostRows = 50_000;
 /** How old a comparison may be that still counts. */
 const comparisonsMs = 35 * 86_400_000;
+/** The database is not to gather millions: what has more is no answer that anybody reads. */
+const usualRows = 50_000;
 
 /** Timestream for LiveAnalytics, by SQL, with rights to select only. */
 export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSeriesReader {
-  const { openClient, tables, now = Date.now } = options;
+  const { openClient, tables, now = Date.now, most: mostRows = usualRows } = options;
   const timestream = byFreshEndpoint(openClient);
 
   return {
     async sums({ from, to, everyMinutes, ...question }) {
       const sums = sumsOfPoints(question);
       const source = sourceOf(sums.measurement, { from, to }, sums.where);
-      const rows = await ask(sumsSql(source, sums, everyMinutes, mostRows));
+      // Windows are bounded by the question; values of a dimension are not.
+      const most = everyMinutes === undefined ? mostRows : undefined;
+      const rows = await ask(sumsSql(source, sums, everyMinutes, most), most);
       const { valueTag, fields } = sums;
       return gathered(
         rows.map((row) => ({
@@ -53,12 +57,13 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
     },
 
     async marks(since) {
-      const rows = await newest('completeness', 'complete_through', ['source', 'part', 'lane'], since);
-      return rows.map(({ source, part, lane, complete_through, at }) => ({
+      const rows = await ask(marksSql(sourceOf('completeness', sinceThen(since)), mostRows), mostRows);
+      return rows.map(({ source, part, set, lanes, through, at }) => ({
         source: source!,
         part: part!,
-        lane: lane!,
-        completeThrough: Number(complete_through),
+        set: set!,
+        lanes: Number(lanes),
+        completeThrough: Number(through),
         markedAt: Number(at),
       }));
     },
@@ -79,9 +84,12 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
   };
 
   function newest(measurement: Point['measurement'], field: string, by: readonly string[], since: number) {
-    // Clocks of two machines differ.
-    const between = { from: since, to: now() + 3_600_000 };
-    return ask(newestSql(sourceOf(measurement, between), field, by, mostRows));
+    return ask(newestSql(sourceOf(measurement, sinceThen(since)), field, by, mostRows), mostRows);
+  }
+
+  /** Clocks of two machines differ. */
+  function sinceThen(from: number): Source['between'] {
+    return { from, to: now() + 3_600_000 };
   }
 
   function sourceOf(
@@ -92,8 +100,8 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
     return { database: tables.database, table: tableOf(measurement, tables), measurement, between, where };
   }
 
-  /** All pages of an answer. A table knows its columns from what was written: before that there is nothing to be found. */
-  async function ask(QueryString: string): Promise<Row[]> {
+  /** All pages of an answer; throws where there are more rows than `most`. A table knows its columns from what was written: before that there is nothing to be found. */
+  async function ask(QueryString: string, most = Number.POSITIVE_INFINITY): Promise<Row[]> {
     const rows: Row[] = [];
     let NextToken: string | undefined;
     try {
@@ -109,6 +117,7 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
       if (error instanceof ValidationException && /Column '.+' does not exist/.test(error.message)) return [];
       throw error;
     }
+    if (rows.length > most) throw new TooMuchError('rows of the time series', most);
     return rows;
   }
 }

@@ -20,7 +20,7 @@ const minuteMs = 60_000;
  * Sums by dimensions, and by windows if `everyMinutes` says so: `at` is the window's start less `windowOffsetMs`, since
  * windows begin with what is asked for and Timestream's with 1970.
  */
-export function sumsSql(source: Source, sums: SumsOfPoints, everyMinutes: number | undefined, limit: number): string {
+export function sumsSql(source: Source, sums: SumsOfPoints, everyMinutes: number | undefined, most?: number): string {
   const { fields, countsPoints, by } = sums;
   const at = everyMinutes === undefined ? undefined : windowStart(source.between.from, everyMinutes);
   return [
@@ -33,8 +33,7 @@ export function sumsSql(source: Source, sums: SumsOfPoints, everyMinutes: number
     ].join(', '),
     from(source),
     `GROUP BY ${[...by.map(name), ...(at === undefined ? [] : [at])].join(', ')}`,
-    // Windows are bounded by the question; values of a dimension are not.
-    ...(at === undefined ? [`LIMIT ${wholeNumber(limit)}`] : []),
+    ...(most === undefined ? [] : [oneMoreThan(most)]),
   ].join(' ');
 }
 
@@ -55,13 +54,33 @@ export function rankingSql(source: Source, field: string, order: 'top' | 'bottom
 }
 
 /** The newest value of a field for each set of dimensions, and of when it is. */
-export function newestSql(source: Source, field: string, by: readonly string[], limit: number): string {
+export function newestSql(source: Source, field: string, by: readonly string[], most: number): string {
   const dimensions = by.map(name).join(', ');
   return [
     `SELECT ${dimensions}, max_by(${name(field)}, time) AS ${name(field)}, to_milliseconds(max(time)) AS "at"`,
     from(source),
-    `GROUP BY ${dimensions} LIMIT ${wholeNumber(limit)}`,
+    `GROUP BY ${dimensions} ${oneMoreThan(most)}`,
   ].join(' ');
+}
+
+/** The newest mark of each lane, and of them the earliest of each set of lanes: a row for many, since answers come in pages. */
+export function marksSql(source: Source, most: number): string {
+  const set = `split_part("lane", '/', 2)`;
+  const lanes = [
+    'SELECT "source", "part", "lane", max_by("complete_through", time) AS "newest", max(time) AS "marked"',
+    from(source),
+    'GROUP BY "source", "part", "lane"',
+  ].join(' ');
+  return [
+    `SELECT "source", "part", ${set} AS "set", count("lane") AS "lanes",`,
+    'min("newest") AS "through", to_milliseconds(min("marked")) AS "at"',
+    `FROM (${lanes}) GROUP BY "source", "part", ${set} ${oneMoreThan(most)}`,
+  ].join(' ');
+}
+
+/** That one tells of all that would be left out. */
+function oneMoreThan(most: number): string {
+  return `LIMIT ${wholeNumber(most) + 1}`;
 }
 
 function from({ database, table, measurement, between, where = {} }: Source): string {

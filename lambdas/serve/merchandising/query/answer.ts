@@ -1,6 +1,6 @@
 import { type Completeness, completenessOf } from '../completeness';
 import type { Dimension } from '../dimensions';
-import type { Sums, TimeSeriesReader } from '../time-series';
+import type { PartMarks, SourceArrival, Sums, TimeSeriesReader } from '../time-series';
 import { changeOf, type Figures, figuresOf } from './figures';
 import { type SalesQuestion, weekBefore } from './request';
 
@@ -29,19 +29,45 @@ export type AnswerRow = Figures & {
 
 const minuteMs = 60_000;
 /** A part of a source that has not been heard of for so long no longer counts: it is taken to be gone. */
-export const marksKeptMs = 7 * 86_400_000;
+const marksKeptMs = 7 * 86_400_000;
+/** So often all marks and arrivals of that time are looked at, which may be hundreds of millions; in between the newest. */
+const lookBackEveryMs = 10 * 60_000;
+const newestMs = 30 * 60_000;
+
+interface Heard {
+  readonly marks: readonly PartMarks[];
+  readonly arrivals: readonly SourceArrival[];
+}
 
 /** The typed client: what merchants ask, in one round of queries that run at once. */
 export class SalesClient {
+  /** What was heard up to then. */
+  #lookedBack: (Heard & { readonly at: number }) | undefined;
+
   constructor(
     private readonly reader: TimeSeriesReader,
     private readonly now: () => number = Date.now,
   ) {}
 
+  /**
+   * What was heard earlier only makes an answer claim less: a part's newest mark counts, and one that is missing here
+   * (written more than half an hour after the door took it) is found within ten minutes.
+   */
   async completeness(): Promise<Completeness> {
-    const since = Math.floor(this.now() / minuteMs) * minuteMs - marksKeptMs;
+    const now = Math.floor(this.now() / minuteMs) * minuteMs;
+    const before = this.#lookedBack;
+    if (before !== undefined && now - before.at < lookBackEveryMs) {
+      const { marks, arrivals } = await this.#heardSince(now - newestMs);
+      return completenessOf([...before.marks, ...marks], [...before.arrivals, ...arrivals]);
+    }
+    const heard = await this.#heardSince(now - marksKeptMs);
+    this.#lookedBack = { at: now, ...heard };
+    return completenessOf(heard.marks, heard.arrivals);
+  }
+
+  async #heardSince(since: number): Promise<Heard> {
     const [marks, arrivals] = await Promise.all([this.reader.marks(since), this.reader.arrivals(since)]);
-    return completenessOf(marks, arrivals);
+    return { marks, arrivals };
   }
 
   async ask(question: SalesQuestion): Promise<SalesAnswer> {

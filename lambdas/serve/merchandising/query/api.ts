@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { countMetrics, log } from '../../../base/runtime/log';
-import type { TimeSeriesReader } from '../time-series';
+import { type TimeSeriesReader, TooMuchError } from '../time-series';
 import { SalesClient } from './answer';
 import { readQuestion } from './request';
 
@@ -13,8 +13,9 @@ const retryAfterSeconds = 1;
  * and `/dashboard`, the page that shows it.
  *
  * On repeat: reads, with rights to nothing else, and changes nothing. On bad data: 400, and the answer says what was got
- * and what is allowed. On failure: 503 with Retry-After; nothing is ever answered from a part of the data. Every answer
- * says up to which minute it is complete: late sales appear in their minute, in the next answer.
+ * and what is allowed. On failure: 503 with Retry-After; nothing is ever answered from a part of the data, so what would
+ * take more of it than is ever gathered is 503 as well, with `too-much`. Every answer says up to which minute it is
+ * complete: late sales appear in their minute, in the next answer.
  */
 export function queryApi(reader: TimeSeriesReader): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
   const sales = new SalesClient(reader);
@@ -31,6 +32,7 @@ export function queryApi(reader: TimeSeriesReader): (event: APIGatewayProxyEvent
       const { name, message } = error instanceof Error ? error : new Error(String(error));
       log.error('question failed', { error: name, detail: message.slice(0, 500) });
       count({ Unavailable: 1 });
+      if (error instanceof TooMuchError) return json(503, { code: 'too-much', message });
       const again = { code: 'unavailable', message: 'the time series did not answer: ask again' };
       return json(503, again, { 'Retry-After': String(retryAfterSeconds) });
     }

@@ -1,0 +1,23 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { queryApi } from '../../../lambdas/serve/merchandising/query/api';
+import { type TimeSeriesReader, TooMuchError } from '../../../lambdas/serve/merchandising/time-series';
+
+const nothingHeard = { marks: async () => [], arrivals: async () => [] };
+const asked = (question: string) =>
+  ({
+    resource: `/merchandising/${question}`,
+    multiValueQueryStringParameters: null,
+  }) as unknown as APIGatewayProxyEvent;
+
+test('what is too much for an answer is said, and not answered in part', async () => {
+  const sums = async () => Promise.reject(new TooMuchError('series of sales', 50_000));
+  const ask = queryApi({ ...nothingHeard, sums } as unknown as TimeSeriesReader);
+
+  const { statusCode, headers, body } = await ask(asked('totals'));
+
+  expect([statusCode, headers?.['Retry-After'], JSON.parse(body)]).toEqual([
+    503,
+    undefined,
+    { code: 'too-much', message: 'series of sales: there are more than 50000, allowed: 50000' },
+  ]);
+});
