@@ -143,8 +143,8 @@ export class FinanceStack extends Stack {
       warehouse,
       roleNames,
       before: [
-        { name: 'Load', runs: load },
-        { name: 'Settle', runs: settlement.settle },
+        { name: 'Load', runs: load, untilNothingIsLeft: true },
+        { name: 'Settle', runs: settlement.settle, untilNothingIsLeft: true },
       ],
       after: [schema],
     });

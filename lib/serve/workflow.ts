@@ -11,6 +11,8 @@ export interface Step {
   /** PascalCase. */
   readonly name: string;
   readonly runs: NodeFunction;
+  /** It answers what is `left`, and is run again while that is anything: what comes after it needs all. */
+  readonly untilNothingIsLeft?: true;
 }
 
 export interface WorkflowProps {
@@ -42,7 +44,7 @@ const retries = [
   { ErrorEquals: ['States.ALL'], IntervalSeconds: 60, MaxAttempts: 3, BackoffRate: 2, MaxDelaySeconds: 600 },
 ];
 
-/** Beyond all that its steps may take with all their attempts, nobody waits for it. */
+/** Beyond all that its steps may take with all their attempts, nobody waits for it; so a step that is never done ends, too. */
 const timeoutSeconds = 6 * 3_600;
 
 /**
@@ -107,9 +109,10 @@ function servicePrincipal(service: string): ServicePrincipal {
 
 /** Amazon States Language. Each step is given the execution's own input and name, whatever the ones before it answered. */
 function definitionOf(description: string, steps: readonly Step[]): object {
-  const states = steps.map(({ name, runs }, at) => [
-    name,
-    {
+  const states = steps.flatMap(({ name, runs, untilNothingIsLeft }, at) => {
+    const next = steps[at + 1]?.name ?? 'Done';
+    const more = `${name}More`;
+    const task = {
       Type: 'Task',
       Resource: `arn:${Aws.PARTITION}:states:::lambda:invoke`,
       Parameters: {
@@ -125,9 +128,15 @@ function definitionOf(description: string, steps: readonly Step[]): object {
       TimeoutSeconds: 16 * 60,
       Retry: retries,
       Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'Failed' }],
-      Next: steps[at + 1]?.name ?? 'Done',
-    },
-  ]);
+      Next: untilNothingIsLeft ? more : next,
+    };
+    const choice = {
+      Type: 'Choice',
+      Choices: [{ Variable: `$.${name}.outcome.left`, NumericGreaterThan: 0, Next: name }],
+      Default: next,
+    };
+    return [[name, task], ...(untilNothingIsLeft ? [[more, choice]] : [])];
+  });
   return {
     Comment: description,
     StartAt: steps[0]?.name,

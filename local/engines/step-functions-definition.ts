@@ -7,7 +7,7 @@ export interface Definition {
   readonly States: Readonly<Record<string, State>>;
 }
 
-export type State = TaskState | SucceedState | FailState;
+export type State = TaskState | ChoiceState | SucceedState | FailState;
 
 export interface TaskState {
   readonly Type: 'Task';
@@ -19,6 +19,17 @@ export interface TaskState {
   readonly Catch?: readonly Catcher[];
   readonly Next?: string;
   readonly End?: true;
+}
+
+/** Goes to the first choice whose number is greater; the default is asked for, since without one an execution can fail. */
+export interface ChoiceState {
+  readonly Type: 'Choice';
+  readonly Choices: readonly {
+    readonly Variable: string;
+    readonly NumericGreaterThan: number;
+    readonly Next: string;
+  }[];
+  readonly Default: string;
 }
 
 export interface SucceedState {
@@ -54,6 +65,8 @@ const fields: Readonly<Record<string, readonly string[]>> = {
     ...always,
     ...['Resource', 'Parameters', 'ResultSelector', 'ResultPath', 'TimeoutSeconds', 'Retry', 'Catch', 'Next', 'End'],
   ],
+  Choice: [...always, 'Choices', 'Default'],
+  choice: ['Variable', 'NumericGreaterThan', 'Next', 'Comment'],
   Succeed: always,
   Fail: [...always, 'Error', 'Cause', 'ErrorPath', 'CausePath'],
   Retry: ['ErrorEquals', 'IntervalSeconds', 'MaxAttempts', 'BackoffRate', 'MaxDelaySeconds', 'Comment'],
@@ -79,9 +92,10 @@ export function readDefinition(text: string): Definition {
 }
 
 function checkState(name: string, state: any, names: readonly string[]): void {
-  if (!['Task', 'Succeed', 'Fail'].includes(state?.Type))
+  if (!['Task', 'Choice', 'Succeed', 'Fail'].includes(state?.Type))
     throw invalid(`state ${name}: type ${state?.Type} is not modelled locally`);
   only(`state ${name}`, state, state.Type);
+  if (state.Type === 'Choice') checkChoice(name, state, names);
   if (state.Type !== 'Task') return;
   if (!invoke.test(state.Resource)) throw invalid(`state ${name}: resource ${state.Resource} is not modelled locally`);
   const parameter = Object.keys(state.Parameters ?? {}).find((each) => !/^(FunctionName|Payload)(\.\$)?$/.test(each));
@@ -89,7 +103,22 @@ function checkState(name: string, state: any, names: readonly string[]): void {
   if ((state.Next === undefined) === (state.End === undefined)) throw invalid(`state ${name} needs either Next or End`);
   for (const retrier of state.Retry ?? []) only(`state ${name}: Retry`, retrier, 'Retry');
   for (const catcher of state.Catch ?? []) only(`state ${name}: Catch`, catcher, 'Catch');
-  for (const next of [state.Next, ...(state.Catch ?? []).map((catcher: any) => catcher.Next)])
+  leads(name, [state.Next, ...(state.Catch ?? []).map((catcher: any) => catcher.Next)], names);
+}
+
+function checkChoice(name: string, { Choices, Default }: any, names: readonly string[]): void {
+  if (!Array.isArray(Choices) || Choices.length === 0) throw invalid(`state ${name} needs Choices`);
+  for (const choice of Choices) {
+    only(`state ${name}: Choices`, choice, 'choice');
+    if (typeof choice.Variable !== 'string' || typeof choice.NumericGreaterThan !== 'number')
+      throw invalid(`state ${name}: a choice without Variable and NumericGreaterThan is not modelled locally`);
+  }
+  if (Default === undefined) throw invalid(`state ${name}: a choice without Default is not modelled locally`);
+  leads(name, [Default, ...Choices.map(({ Next }: any) => Next ?? null)], names);
+}
+
+function leads(name: string, to: readonly (string | undefined)[], names: readonly string[]): void {
+  for (const next of to)
     if (next !== undefined && !names.includes(next)) throw invalid(`state ${name} leads to no state: ${next}`);
 }
 

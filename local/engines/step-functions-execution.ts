@@ -1,5 +1,5 @@
 import { AwsError } from './engine';
-import type { Catcher, Definition, Retrier, TaskState } from './step-functions-definition';
+import type { Catcher, ChoiceState, Definition, Retrier, TaskState } from './step-functions-definition';
 import { fill, type Json, PathProblem, place, read } from './step-functions-paths';
 
 export interface Surroundings {
@@ -54,6 +54,10 @@ async function walk({ StartAt, States }: Definition, input: Json, surroundings: 
         cause: of(state.Cause, state.CausePath),
       };
     }
+    if (state.Type === 'Choice') {
+      name = chosen(state, value, surroundings.context);
+      continue;
+    }
     try {
       value = await tried(state, value, surroundings);
     } catch (error) {
@@ -66,6 +70,22 @@ async function walk({ StartAt, States }: Definition, input: Json, surroundings: 
     }
     if (state.Next === undefined) return { status: 'SUCCEEDED', output: value };
     name = state.Next;
+  }
+}
+
+function chosen({ Choices, Default }: ChoiceState, input: Json, context: Json): string {
+  const is = Choices.find(({ Variable, NumericGreaterThan }) => {
+    const value = valueAt(Variable, input, context);
+    return typeof value === 'number' && value > NumericGreaterThan;
+  });
+  return is?.Next ?? Default;
+}
+
+function valueAt(path: string, input: Json, context: Json): Json {
+  try {
+    return read(path, input, context);
+  } catch (error) {
+    throw stateError(error);
   }
 }
 

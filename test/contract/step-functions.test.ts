@@ -76,6 +76,23 @@ const asks = (Payload: object, more: object = { End: true }) => ({
 const failed = { Type: 'Fail', ErrorPath: '$.failure.Error', CausePath: '$.failure.Cause' };
 
 describe('an execution', () => {
+  test('goes where the first choice that is met says, back to an earlier state too, or on by default', async () => {
+    const left = (Variable: string, Next: string) => ({ Variable, NumericGreaterThan: 0, Next });
+    const arn = await machine({
+      Ask: asks({ behave: 'answer', answer: 2 }, { ResultPath: '$.ask', Next: 'More' }),
+      More: { Type: 'Choice', Choices: [left('$.none', 'Failed'), left('$.ask.Payload', 'Again')], Default: 'Done' },
+      Again: asks({ behave: 'answer', answer: 0 }, { ResultPath: '$.ask', Next: 'More' }),
+      Failed: { Type: 'Fail', Error: 'Some' },
+      Done: { Type: 'Succeed' },
+    });
+
+    expect(JSON.parse((await run(arn, { none: 0 })).output!)).toMatchObject({ ask: { Payload: 0 } });
+    // No number is not greater than one.
+    expect(JSON.parse((await run(arn, { none: '1' })).output!)).toMatchObject({ ask: { Payload: 0 } });
+    expect(await run(arn, { none: 1 })).toMatchObject({ status: 'FAILED', error: 'Some' });
+    expect(await run(arn, {})).toMatchObject({ status: 'FAILED', error: 'States.Runtime' });
+  });
+
   test('passes from state to state, and its output is that of the last', async () => {
     const arn = await machine({
       Ask: asks(
@@ -208,6 +225,11 @@ describe('what is refused', () => {
   });
 
   local.test.each([
+    [
+      'another comparison',
+      { Ask: { Type: 'Choice', Choices: [{ Variable: '$.a', StringEquals: 'b', Next: 'Ask' }], Default: 'Ask' } },
+      'StringEquals is not modelled locally',
+    ],
     ['a wait', { Ask: { Type: 'Wait', Seconds: 1, End: true } }, 'type Wait is not modelled locally'],
     [
       'another service',

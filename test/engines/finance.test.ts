@@ -41,8 +41,8 @@ test('what lies in the lake is in the ledger after a load, and a second load has
   const first = await finance.loader().invoke({});
   const second = await finance.loader().invoke({});
 
-  expect(first).toEqual({ filesLoaded: 4, loads: 1 });
-  expect(second).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(first).toEqual({ filesLoaded: 4, loads: 1, left: 0 });
+  expect(second).toEqual({ filesLoaded: 0, loads: 0, left: 0 });
   expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
 });
 
@@ -158,7 +158,7 @@ test('the same content under another name is loaded and changes nothing', async 
 
   const outcome = await finance.loader().invoke({});
 
-  expect(outcome).toEqual({ filesLoaded: 2, loads: 1 });
+  expect(outcome).toEqual({ filesLoaded: 2, loads: 1, left: 0 });
   expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
 });
 
@@ -172,10 +172,20 @@ test('a load that was overtaken by another of the same files stops, lists again 
 
   const outcome = await finance.loader().invoke({});
 
-  expect(outcome).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(outcome).toEqual({ filesLoaded: 0, loads: 0, left: 0 });
   expect(faster.metric('FilesLoaded')).toBe(2);
   expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
   expect(await finance.sql('SELECT object_key FROM finance.loaded_files')).toHaveLength(2);
+});
+
+test('a load for which there is no time says what it leaves, and the next goes on', async () => {
+  await sell(...numbered('a'));
+
+  const short = await finance.loader().invoke({}, 20_000);
+  const next = await finance.loader().invoke({});
+
+  expect(short).toEqual({ filesLoaded: 0, loads: 0, left: 2 });
+  expect(next).toEqual({ filesLoaded: 2, loads: 1, left: 0 });
 });
 
 test('two loads at the same moment load every file once', async () => {
@@ -199,7 +209,7 @@ test('files that the ledger has, offered again by a stale answer, are not loaded
 
   const outcome = await finance.loader().invoke({});
 
-  expect(outcome).toEqual({ filesLoaded: 0, loads: 0 });
+  expect(outcome).toEqual({ filesLoaded: 0, loads: 0, left: 0 });
   expect(await finance.ledgerTotals()).toEqual(totalsOf(sold));
 });
 
@@ -264,7 +274,7 @@ test('other objects of the lake are left alone', async () => {
   ])
     await finance.s3.call('PutObject', { Bucket: finance.buckets.lake, Key, Body: Buffer.from('x') });
 
-  expect(await finance.loader().invoke({})).toEqual({ filesLoaded: 2, loads: 1 });
+  expect(await finance.loader().invoke({})).toEqual({ filesLoaded: 2, loads: 1, left: 0 });
 });
 
 test('a day is totalled by place, channel, currency, tender type and gateway, and a sale that comes late is in its day', async () => {

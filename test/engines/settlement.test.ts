@@ -76,10 +76,10 @@ test.each<Gateway>(['adyen', 'stripe', 'braintree'])(
     const swept = await sweep();
 
     expect([first, repeated, renamed, swept]).toEqual([
-      { loaded: 1, repeated: 0, held: 0 },
-      { loaded: 0, repeated: 1, held: 0 },
-      { loaded: 0, repeated: 1, held: 0 },
-      { loaded: 0, repeated: 0, held: 0 },
+      { loaded: 1, repeated: 0, held: 0, left: 0 },
+      { loaded: 0, repeated: 1, held: 0, left: 0 },
+      { loaded: 0, repeated: 1, held: 0, left: 0 },
+      { loaded: 0, repeated: 0, held: 0, left: 0 },
     ]);
     const net = totalsOf(...batches).net;
     // Only Adyen writes what was paid out as rows.
@@ -145,7 +145,7 @@ describe('held, with nothing of it loaded, is', () => {
 
     const outcome = await settler.invoke(await drop('incoming/stripe/report.csv', file()));
 
-    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 1 });
+    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 1, left: 0 });
     expect(settler.metric('FilesHeld')).toBe(1);
     expect(await settledTotals()).toEqual(nothing);
     const [report] = await reports();
@@ -154,11 +154,11 @@ describe('held, with nothing of it loaded, is', () => {
     expect(JSON.stringify([report, settler.lines])).not.toMatch(/1111/);
     // Nothing of it was written for COPY either, and it is not looked at again until it is mended.
     expect(await keys(finance.buckets.manifests)).toEqual([]);
-    expect(await sweep()).toEqual({ loaded: 0, repeated: 0, held: 0 });
+    expect(await sweep()).toEqual({ loaded: 0, repeated: 0, held: 0, left: 0 });
 
     const mended = await finance.settler().invoke(await drop('incoming/stripe/report.csv', good));
 
-    expect(mended).toEqual({ loaded: 1, repeated: 0, held: 0 });
+    expect(mended).toEqual({ loaded: 1, repeated: 0, held: 0, left: 0 });
     expect(await settledTotals()).toEqual(totalsOf(someSettled('b-1', 30)));
   });
 
@@ -168,7 +168,7 @@ describe('held, with nothing of it loaded, is', () => {
 
     const outcome = await finance.settler().invoke(await drop('incoming/stripe/second.csv', changed));
 
-    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 1 });
+    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 1, left: 0 });
     expect(await settledTotals()).toEqual(totalsOf(someSettled('b-1', 30)));
     expect((await reports())[0].told).toEqual([
       {
@@ -187,11 +187,18 @@ describe('held, with nothing of it loaded, is', () => {
     const settler = finance.settler();
     const outcome = await sweep(settler);
 
-    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 3 });
+    expect(outcome).toEqual({ loaded: 0, repeated: 0, held: 3, left: 0 });
     expect(
       JSON.stringify([await reports(), settler.lines, await keys(finance.buckets.settlement, 'held/')]),
     ).not.toMatch(/41111/);
   });
+});
+
+test('a sweep for which there is no time says how many files it leaves, and the next takes them', async () => {
+  for (const name of ['a', 'b']) await drop(`incoming/stripe/${name}.csv`, settlementFile.stripe(someSettled(name, 2)));
+
+  expect(await finance.settler().invoke({}, 60_000)).toEqual({ loaded: 0, repeated: 0, held: 0, left: 2 });
+  expect(await sweep()).toEqual({ loaded: 2, repeated: 0, held: 0, left: 0 });
 });
 
 test('the same batch id of another gateway is another batch', async () => {
@@ -206,7 +213,7 @@ test('the same batch id of another gateway is another batch', async () => {
       ),
     );
 
-  expect(outcome).toEqual({ loaded: 1, repeated: 0, held: 0 });
+  expect(outcome).toEqual({ loaded: 1, repeated: 0, held: 0, left: 0 });
 });
 
 test('a loader that is killed before or after any of its calls has each file in the ledger once, with the next run', async () => {
@@ -237,7 +244,7 @@ test('a loader that is killed before or after any of its calls has each file in 
 
     expect({ point, ...(await settledTotals()) }).toEqual({ point, ...totalsOf(...batches) });
     expect(await reports()).toEqual([]);
-    expect(await sweep()).toEqual({ loaded: 0, repeated: 0, held: 0 });
+    expect(await sweep()).toEqual({ loaded: 0, repeated: 0, held: 0, left: 0 });
   }
 }, 120_000);
 
@@ -272,7 +279,7 @@ test('a file that is replaced while it is read is taken as it is then', async ()
 
   const outcome = await finance.settler().invoke(event);
 
-  expect(outcome).toEqual({ loaded: 1, repeated: 0, held: 0 });
+  expect(outcome).toEqual({ loaded: 1, repeated: 0, held: 0, left: 0 });
   expect(await settledTotals()).toEqual(totalsOf(someSettled('new', 6)));
 });
 

@@ -25,11 +25,13 @@ const maximumPasses = 10;
 export interface LoadOutcome {
   readonly filesLoaded: number;
   readonly loads: number;
+  /** Files that the ledger still lacks; whoever needs them all calls again. */
+  readonly left: number;
 }
 
 /**
- * Brings the lake's new files into the ledger, load by load, until nothing is new or the time is nearly over. Runs by
- * schedule; it takes no input, so a run that was missed is made good by the next.
+ * Brings the lake's new files into the ledger, load by load, until nothing is new or the time is nearly over; the
+ * answer says what is left. Runs by schedule; it takes no input, so a run that was missed is made good by the next.
  *
  * On repeat, or beside another run: a load is one transaction that records its files and stops where one is recorded, so
  * each file's rows are booked once. On bad data: a file that does not fit fails its load, which is retried with the next
@@ -43,10 +45,12 @@ export async function handler(_event: unknown, context: Context): Promise<LoadOu
   });
   let filesLoaded = 0;
   let loads = 0;
+  let left = 0;
   let failed = 1;
   try {
     passes: for (let pass = 1; pass <= maximumPasses; pass++) {
       const waiting = await filesWaitingFor(ledger);
+      left = waiting.length;
       if (pass === 1) countMetrics({ LedgerLagMinutes: lagMinutes(waiting, new Date()) });
       if (waiting.length === 0) break;
       for (const files of loadsOf(waiting)) {
@@ -54,10 +58,11 @@ export async function handler(_event: unknown, context: Context): Promise<LoadOu
         if (!(await load(ledger, files))) break;
         filesLoaded += files.length;
         loads += 1;
+        left -= files.length;
       }
     }
     failed = 0;
-    return { filesLoaded, loads };
+    return { filesLoaded, loads, left };
   } finally {
     countMetrics({ FilesLoaded: filesLoaded, LoadFailed: failed });
   }

@@ -32,8 +32,10 @@ export interface SettlementOutcome {
   readonly loaded: number;
   readonly repeated: number;
   readonly held: number;
+  /** Files for which there was no time; whoever needs them all calls again. */
+  readonly left: number;
 }
-type Verdict = keyof SettlementOutcome | 'gone';
+type Verdict = 'loaded' | 'repeated' | 'held' | 'gone';
 
 /**
  * Takes a settlement file that a gateway dropped: checks it whole, then loads it whole, in one transaction. Called for
@@ -54,12 +56,15 @@ export async function handler(
     remainingMs: () => context.getRemainingTimeInMillis(),
   });
   const dropped = event.detail?.object.key;
-  const outcome = { loaded: 0, repeated: 0, held: 0 };
+  const outcome = { loaded: 0, repeated: 0, held: 0, left: 0 };
   const failures: unknown[] = [];
   try {
     const waiting = dropped === undefined ? await listWaiting(s3, bucketName) : [{ key: dropped }];
-    for (const { key } of waiting) {
-      if (dropped === undefined && context.getRemainingTimeInMillis() < timeForFileMs) break;
+    for (const [at, { key }] of waiting.entries()) {
+      if (dropped === undefined && context.getRemainingTimeInMillis() < timeForFileMs) {
+        outcome.left = waiting.length - at;
+        break;
+      }
       try {
         const verdict = await settle(ledger, key);
         if (verdict !== 'gone') outcome[verdict]++;
