@@ -63,7 +63,10 @@ export interface Stage {
     readonly baseCapacityUnits: number;
     readonly maximumCapacityUnits: number;
     readonly loadEveryMinutes: number;
-    /** The hour, UTC, at which the day before is closed and reconciled: after the last till's cut-off. */
+    /**
+     * The hour, UTC, at which the day before is closed and reconciled. At noon the day is over in the last of all time zones,
+     * and until then it is not closed, whoever asks.
+     */
     readonly closeAtHour: number;
     /** So many business days are reconciled anew every day: until the slowest gateway's grace is over. */
     readonly openDays: number;
@@ -234,7 +237,7 @@ const local: Stage = {
     baseCapacityUnits: 8,
     maximumCapacityUnits: 8,
     loadEveryMinutes: 60,
-    closeAtHour: 5,
+    closeAtHour: 13,
     openDays: 14,
     gatewayTerms,
   },
@@ -300,7 +303,7 @@ const prod: Stage = {
     baseCapacityUnits: 8,
     maximumCapacityUnits: 64,
     loadEveryMinutes: 60,
-    closeAtHour: 5,
+    closeAtHour: 13,
     openDays: 14,
     gatewayTerms,
   },

@@ -33,6 +33,10 @@ export class Reconciliation extends Construct {
     super(scope, id);
     const { stage, key, warehouse, roleNames, before, after } = props;
     const { openDays, gatewayTerms, closeAtHour } = stage.finance;
+    if (closeAtHour < 12 || closeAtHour > 23)
+      throw new Error(
+        `finance.closeAtHour is ${closeAtHour}: use 12 to 23, before noon in UTC yesterday is not over everywhere`,
+      );
     const reports = privateBucket(this, 'Reports', { stage, key });
 
     const close = new NodeFunction(this, 'Close', {

@@ -33,10 +33,10 @@ async function empty(): Promise<void> {
 
 const rowsOf = async (query: string): Promise<any[]> => (await client.query(query)).rows;
 const closer = () => finance.part('close', { OPEN_DAYS: '14' });
-const stepOf = (input: object, executionName = 'run-1') => ({
+const stepOf = (input: object, executionName = 'run-1', startedAt = '2026-11-28T12:00:00.000Z') => ({
   input,
   executionName,
-  startedAt: '2026-11-28T05:00:00.000Z',
+  startedAt,
 });
 const closeDay = (businessDate: string, executionName = 'run-1') =>
   closer().invoke<any>(stepOf({ businessDate }, executionName));
@@ -165,12 +165,17 @@ test('the first sale of a day that was reported as empty is late', async () => {
   expect(await lateSales()).toEqual(['2026-11-20 2 late 1/1 510 510']);
 });
 
-test('the schedule closes all open days, and a day that is not over yet is left open', async () => {
+test('the schedule closes all open days, and a day that is not over yet, anywhere, is left open', async () => {
   await sell('2026-11-28', { transactionId: 'today' });
 
-  const daily = await closer().invoke<any>(stepOf({ scheduledTime: '2026-11-28T05:00:00Z' }, 'daily'));
+  // In Los Angeles it is nine in the evening of the 27th, on Baker Island nearly midnight.
+  const early = [];
+  for (const at of ['2026-11-28T05:00:00.000Z', '2026-11-28T11:59:59.999Z'])
+    early.push(await closer().invoke<any>(stepOf({ businessDate: '2026-11-27' }, 'early', at)));
+  const daily = await closer().invoke<any>(stepOf({ scheduledTime: '2026-11-28T12:00:00Z' }, 'daily'));
   const today = await closer().invoke<any>(stepOf({ businessDate: '2026-11-28', days: 2 }, 'today'));
 
+  expect(early).toEqual(Array(2).fill({ closed: 0, restated: 0, lateSales: 0 }));
   expect(daily).toEqual({ closed: 14, restated: 0, lateSales: 0 });
   expect(today).toEqual({ closed: 0, restated: 0, lateSales: 0 });
   const [{ first, last }] = await rowsOf(

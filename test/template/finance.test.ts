@@ -216,7 +216,7 @@ describe('the daily workflow', () => {
 
   test('starts every day, and is told when', () => {
     template.hasResourceProperties('AWS::Scheduler::Schedule', {
-      ScheduleExpression: 'cron(0 5 * * ? *)',
+      ScheduleExpression: 'cron(0 13 * * ? *)',
       Target: Match.objectLike({ Input: '{"scheduledTime":"<aws.scheduler.scheduled-time>"}' }),
     });
   });

@@ -14,8 +14,8 @@ export interface WorkflowInput {
   readonly days: number;
   /** The day as of which payments are in transit or late. */
   readonly asOf: Day;
-  /** The UTC date on which the execution started. */
-  readonly startedOn: Day;
+  /** When the execution started. */
+  readonly startedAt: Date;
 }
 
 const most = 62;
@@ -27,30 +27,32 @@ const known = ['businessDate', 'days', 'asOf', 'scheduledTime'];
  * alone, so that a step that is tried again tomorrow still means the same days.
  */
 export function workflowInput(event: unknown, openDays: number): WorkflowInput {
-  const { input, executionName, startedAt } = (event ?? {}) as Record<string, unknown>;
+  const { input, executionName, ...told } = (event ?? {}) as Record<string, unknown>;
   if (typeof executionName !== 'string' || !/^[\w-]{1,80}$/.test(executionName))
     throw new InvalidInput(`executionName is ${JSON.stringify(executionName)}: use 1 to 80 letters, digits, _ and -`);
   const asked = (input ?? {}) as Record<string, unknown>;
   const stranger = Object.keys(asked).find((name) => !known.includes(name));
   if (stranger !== undefined) throw new InvalidInput(`${stranger} is unknown: use ${known.join(', ')}`);
-  const startedOn = asTime('startedAt', startedAt);
+  const startedAt = asTime('startedAt', told.startedAt);
   const businessDate =
     asked.businessDate === undefined
-      ? addDays(asTime('scheduledTime', asked.scheduledTime ?? startedAt), -1)
+      ? addDays(dayOf(asked.scheduledTime === undefined ? startedAt : asTime('scheduledTime', asked.scheduledTime)), -1)
       : asDay('businessDate', asked.businessDate);
   const days = asked.days ?? (asked.businessDate === undefined ? openDays : 1);
   if (!Number.isInteger(days) || (days as number) < 1 || (days as number) > most)
     throw new InvalidInput(`days is ${JSON.stringify(days)}: use a whole number from 1 to ${most}`);
-  const asOf = asked.asOf === undefined ? startedOn : asDay('asOf', asked.asOf);
-  return { runId: executionName, businessDate, days: days as number, asOf, startedOn };
+  const asOf = asked.asOf === undefined ? dayOf(startedAt) : asDay('asOf', asked.asOf);
+  return { runId: executionName, businessDate, days: days as number, asOf, startedAt };
 }
 
-/** The UTC date of a time. */
-function asTime(field: string, value: unknown): Day {
+/** Its date in UTC. */
+const dayOf = (time: Date): Day => time.toISOString().slice(0, 10);
+
+function asTime(field: string, value: unknown): Date {
   const time = typeof value === 'string' ? new Date(value) : undefined;
   if (time === undefined || Number.isNaN(time.getTime()))
     throw new InvalidInput(`${field} is ${JSON.stringify(value)}: use a time as yyyy-MM-ddThh:mm:ssZ`);
-  return time.toISOString().slice(0, 10);
+  return time;
 }
 
 /** The text of a day that the calendar has. */

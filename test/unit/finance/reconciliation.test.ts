@@ -40,7 +40,8 @@ describe('what a step of the workflow is asked', () => {
 
   test('by a person: that day', () => {
     expect(step({ businessDate: '2026-10-31' })).toEqual({
-      ...{ runId: 'run', businessDate: '2026-10-31', days: 1, asOf: '2026-11-28', startedOn: '2026-11-28' },
+      ...{ runId: 'run', businessDate: '2026-10-31', days: 1, asOf: '2026-11-28' },
+      startedAt: new Date('2026-11-28T05:00:09.123Z'),
     });
     expect(step({ businessDate: '2026-10-31', days: 31, asOf: '2026-11-02' })).toMatchObject({
       days: 31,
@@ -53,7 +54,7 @@ describe('what a step of the workflow is asked', () => {
     expect(step({ scheduledTime: '2026-11-26T05:00:00Z' })).toMatchObject({
       businessDate: '2026-11-25',
       asOf: '2026-11-28',
-      startedOn: '2026-11-28',
+      startedAt: new Date('2026-11-28T05:00:09.123Z'),
     });
     expect(step({})).toMatchObject({ businessDate: '2026-11-27', days: 14 });
   });

@@ -15,9 +15,14 @@ export interface CloseOutcome {
   readonly lateSales: number;
 }
 
-/** Of the days that were asked for, those that are over: a day on which is still sold cannot be closed. */
-export function daysToClose({ businessDate, days, startedOn }: Omit<WorkflowInput, 'runId' | 'asOf'>): Day[] {
-  return daysBetween(addDays(businessDate, 1 - days), businessDate).filter((day) => day < startedOn);
+/**
+ * Of the days that were asked for, those that are over everywhere: a day on which is still sold cannot be closed. The last
+ * clocks of the world show midnight at noon of the next day in UTC.
+ */
+export function daysToClose({ businessDate, days, startedAt }: Omit<WorkflowInput, 'runId' | 'asOf'>): Day[] {
+  return daysBetween(addDays(businessDate, 1 - days), businessDate).filter(
+    (day) => new Date(`${addDays(day, 1)}T12:00:00Z`) <= startedAt,
+  );
 }
 
 /**

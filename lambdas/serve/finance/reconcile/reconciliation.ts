@@ -27,7 +27,7 @@ const distributedBy: Readonly<Record<string, string>> = {
  * this one; the temporary tables end with the batch.
  */
 export function reconciliationStatements(
-  { runId, businessDate, days, asOf }: Omit<WorkflowInput, 'startedOn'>,
+  { runId, businessDate, days, asOf }: Omit<WorkflowInput, 'startedAt'>,
   terms: AllGatewayTerms,
   now: Date,
 ): string[] {
