@@ -7,10 +7,11 @@ import { runCommand } from './command/run-command';
  * Records what was found out about a break of the reconciliation: who, when and why. Changes neither ledger nor settlement.
  * Ends with 0 when it is recorded, 1 when it is not, 2 when it was called wrongly.
  */
-const usage = `usage: node build/bin/resolve-break.js --function FUNCTION --break ID --by NAME --reason TEXT [--endpoint URL]
+const usage = `usage: node build/bin/resolve-break.js --function FUNCTION --break ID --difference=N --by NAME --reason TEXT [--endpoint URL]
 
   --function FUNCTION    name of Finance's resolving function (output ResolveFunction of its stack)
   --break ID             the break's id, as the report shows it
+  --difference=N         what it is about, in minor units, as the report shows it beside the id
   --by NAME              who found it out
   --reason TEXT          what it is, at most 1,000 bytes; no card numbers
   --endpoint URL         of AWS's APIs, for the local run`;
@@ -36,12 +37,13 @@ function parse() {
     options: {
       function: { type: 'string' },
       break: { type: 'string' },
+      difference: { type: 'string' },
       by: { type: 'string' },
       reason: { type: 'string' },
       endpoint: { type: 'string' },
     },
   });
-  const needed = (name: 'function' | 'break' | 'by' | 'reason') => {
+  const needed = (name: 'function' | 'break' | 'difference' | 'by' | 'reason') => {
     const value = values[name];
     if (value === undefined) throw new Error(`--${name} is missing`);
     return value;
@@ -49,6 +51,7 @@ function parse() {
   return {
     functionName: needed('function'),
     breakId: needed('break'),
+    difference: needed('difference'),
     by: needed('by'),
     reason: needed('reason'),
     endpoint: values.endpoint,

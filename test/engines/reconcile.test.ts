@@ -330,15 +330,16 @@ describe('days', () => {
 describe('a resolution', () => {
   const correction = () =>
     aLine({ kind: 'adjustment', original_gross: -250, gateway_reference: null, merchant_reference: null });
-  const theBreak = async () => (await rowsOf('SELECT break_id FROM finance.reconciliation_breaks'))[0].break_id;
+  const theBreak = async () =>
+    (await rowsOf('SELECT break_id AS "breakId", difference::text FROM finance.reconciliation_breaks'))[0];
 
   test('is recorded once with who, when and why, survives another run, and adjusts nothing', async () => {
     await book(client, { tenders: [], lines: [correction()] });
     await reconcileDay();
-    const breakId = await theBreak();
+    const known = { ...(await theBreak()), by: 'Ada', reason: "the gateway's own correction" };
 
-    const answer = await resolver().invoke({ breakId, by: 'Ada', reason: "the gateway's own correction" });
-    await resolver().invoke({ breakId, by: 'Ada', reason: "the gateway's own correction" });
+    const answer = await resolver().invoke(known);
+    await resolver().invoke(known);
     const outcome = await reconciler().invoke(stepOf({ businessDate: '2026-10-14', asOf: '2026-10-21' }, 'run-2'));
 
     expect(answer).toEqual({
@@ -355,16 +356,39 @@ describe('a resolution', () => {
   test('is about the difference as it was: another one opens the break again', async () => {
     await book(client, { tenders: [aTender()], lines: [aLine({ original_gross: 900 })] });
     await reconcileDay();
-    await resolver().invoke({ breakId: await theBreak(), by: 'Ada', reason: 'a voucher' });
+    await resolver().invoke({ ...(await theBreak()), by: 'Ada', reason: 'a voucher' });
     await client.query('UPDATE finance.settlement_lines SET original_gross = 800');
 
     expect(await reconcileDay()).toMatchObject({ breaks: 1, unresolvedBreaks: 1 });
   });
 
+  test('of a difference that the break has no more is refused, and so is one of a break that goes meanwhile', async () => {
+    await book(client, { tenders: [], lines: [correction()] });
+    await reconcileDay();
+    const looked = { ...(await theBreak()), by: 'Ada', reason: 'known' };
+    await client.query('UPDATE finance.settlement_lines SET original_gross = -300');
+    await reconcileDay();
+    finance.rig.forget();
+    finance.rig.intercept({ operation: 'redshift-data:BatchExecuteStatement' }, async (input, proceed) => {
+      await client.query('DELETE FROM finance.reconciliation_breaks');
+      return proceed(input);
+    });
+
+    const changed = await resolver().invoke(looked);
+    const gone = await resolver().invoke({ ...looked, difference: '-300' });
+
+    expect(changed).toEqual({
+      resolved: false,
+      message: 'difference is -250: the break has -300 by now, look at it again',
+    });
+    expect(gone).toEqual({ resolved: false, message: `break ${looked.breakId} has just changed: look at it again` });
+    expect(await rowsOf('SELECT 1 FROM finance.reconciliation_resolutions')).toEqual([]);
+  });
+
   test('killed before or after any call, said again, it is there once', async () => {
     await book(client, { tenders: [], lines: [correction()] });
     await reconcileDay();
-    const event = { breakId: await theBreak(), by: 'Ada', reason: 'known' };
+    const event = { ...(await theBreak()), by: 'Ada', reason: 'known' };
     finance.rig.forget();
     await resolver().invoke(event);
 
@@ -379,7 +403,7 @@ describe('a resolution', () => {
   });
 
   test('of no break is refused', async () => {
-    const answer = await resolver().invoke({ breakId: '0'.repeat(32), by: 'Ada', reason: 'why' });
+    const answer = await resolver().invoke({ breakId: '0'.repeat(32), difference: '1', by: 'Ada', reason: 'why' });
 
     expect(answer).toEqual({ resolved: false, message: `there is no break ${'0'.repeat(32)}` });
   });
@@ -420,7 +444,12 @@ describe('the report', () => {
     });
     await reconcileDay();
     const [{ break_id: breakId }] = await rowsOf('SELECT break_id FROM finance.reconciliation_breaks');
-    await resolver().invoke({ breakId, by: 'Ada <ada@example.com>', reason: 'a "voucher", <i>found</i>' });
+    await resolver().invoke({
+      breakId,
+      difference: '-100',
+      by: 'Ada <ada@example.com>',
+      reason: 'a "voucher", <i>found</i>',
+    });
 
     const { page, csv } = await reporter().invoke<any>(stepOf({ businessDate: '2026-10-14' }));
 
@@ -428,6 +457,7 @@ describe('the report', () => {
     expect(html).not.toMatch(/<img|<i>|<b>|<ada/);
     expect(html).toContain('&#60;img src=x&#62;');
     expect(html).toContain('Resolved by Ada');
+    expect(html).toContain(`--break ${breakId} --difference=-100`);
     expect(await read(csv[0])).toContain('"\'=HYPERLINK(""x"")<img src=x>"');
   });
 

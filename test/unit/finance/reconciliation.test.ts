@@ -136,7 +136,7 @@ describe('money', () => {
 });
 
 describe('a resolution', () => {
-  const good = { breakId: 'a'.repeat(32), by: 'Ada', reason: 'a voucher' };
+  const good = { breakId: 'a'.repeat(32), difference: '-1234', by: 'Ada', reason: 'a voucher' };
 
   test('is taken as it was said', () => {
     expect(readResolution({ ...good, by: ' Ada ' })).toEqual(good);
@@ -145,12 +145,14 @@ describe('a resolution', () => {
   test.each([
     [undefined, /^breakId is not/],
     [{ ...good, breakId: 'A'.repeat(32) }, /^breakId is not/],
+    [{ ...good, difference: undefined }, /^difference is not/],
+    [{ ...good, difference: '12.34' }, /^difference is not/],
     [{ ...good, by: ' ' }, /^by has 0 bytes: use text of 1 to 128/],
     [{ ...good, reason: 'x'.repeat(1_001) }, /^reason has 1001 bytes/],
     [{ ...good, reason: 'a \\ b' }, /^reason holds a control character or a backslash/],
     [{ ...good, reason: 'two\nlines' }, /^reason holds a control character/],
     [{ ...good, reason: 'card 4111 1111 1111 1111' }, /^reason holds a number of 13 digits/],
-    [{ ...good, when: 'now' }, /^when is unknown: use breakId, by, reason/],
+    [{ ...good, when: 'now' }, /^when is unknown: use breakId, difference, by, reason/],
   ])('%j is refused', (event, message) => {
     expect(readResolution(event)).toEqual({ refused: expect.stringMatching(message) });
   });

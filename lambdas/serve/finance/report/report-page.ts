@@ -83,7 +83,7 @@ ${drillDown(data)}
 ${reportedSection(data, from, to)}
 ${daySection(data.days)}
 </main>
-<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. All breaks with their evidence: <a href="breaks.csv">breaks.csv</a>; what came late, sale by sale: <a href="late-sales.csv">late-sales.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --by NAME --reason TEXT</code>.</footer>
+<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. All breaks with their evidence: <a href="breaks.csv">breaks.csv</a>; what came late, sale by sale: <a href="late-sales.csv">late-sales.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --difference=N --by NAME --reason TEXT</code>.</footer>
 </body>
 </html>
 `.text;
@@ -194,7 +194,7 @@ ${side('Gateway', gatewayFacts(finding), finding.due_date === null ? 'Not at the
     resolved_at === null
       ? html`<span class="open">Open</span>`
       : html`<span class="resolved">Resolved by ${finding.resolved_by}, ${resolved_at}: ${finding.reason}</span>`
-  } <code class="id">${finding.break_id}</code></p>
+  } <code class="id">--break ${finding.break_id} --difference=${difference}</code></p>
 </article>`;
 }
 

@@ -1,4 +1,4 @@
--- What somebody found out about a break. The lock keeps two of the same from both being new; the same said again is kept once.
+-- What somebody found out about a break, if its difference still is the one that was looked into. The lock keeps two of the same from both being new; the same said again is kept once.
 LOCK TABLE finance.reconciliation_resolutions;
 
 INSERT INTO finance.reconciliation_resolutions (resolution_id, break_id, difference, resolved_by, resolved_at, reason)
@@ -11,6 +11,7 @@ SELECT
   :reason
 FROM finance.reconciliation_breaks AS breaks
 WHERE breaks.break_id = :break_id
+  AND breaks.difference = :difference
   AND NOT EXISTS (
     SELECT 1
     FROM finance.reconciliation_resolutions AS earlier
