@@ -329,6 +329,23 @@ describe.each(merchandisingEngines)('%s', (engine) => {
     }
   });
 
+  test('after the deadline nothing is sent to the database', async () => {
+    await written([aSale()]);
+    const reader = readerOf(engine, merchandising, 100);
+    const day = { from: Date.parse('2026-11-22T00:00Z'), to: Date.parse('2026-11-23T00:00Z'), where: {} };
+    const before = merchandising.statements.length;
+    const over = AbortSignal.abort();
+
+    for (const ask of [
+      () => reader.sums(day, over),
+      () => reader.ranking({ ...day, measure: 'net', order: 'top', limit: 1 }, over),
+      () => reader.marks(0, over),
+      () => reader.arrivals(0, over),
+    ])
+      await expect(ask()).rejects.toMatchObject({ name: 'AbortError' });
+    expect(merchandising.statements.slice(before)).toEqual([]);
+  });
+
   test('nothing is answered while the database does not answer', async () => {
     await written([aSale()]);
     merchandising.failReads(4);

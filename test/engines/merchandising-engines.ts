@@ -43,7 +43,8 @@ async function influxDbBehind(rig: Rig, retentionDays: number): Promise<EngineBe
   globalThis.fetch = (async (address: string, options: any = {}) => {
     const { host, pathname, searchParams } = new URL(address);
     if (host !== `${endpoint}:8086`) return realFetch(address, options);
-    const { method = 'GET', headers = {}, body = '' } = options;
+    const { method = 'GET', headers = {}, body = '', signal } = options;
+    signal?.throwIfAborted();
     if (pathname === '/query') statements.push(new URLSearchParams(body).get('q')!);
     if ((pathname === '/write' || pathname === '/query') && failures[pathname] > 0) {
       failures[pathname]--;

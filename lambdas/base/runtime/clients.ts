@@ -45,6 +45,23 @@ function unlogged<Client extends { readonly middlewareStack: { remove(name: stri
   return client;
 }
 
+/** Does not try again what took too long: a query that is given up would be run, and paid, once more. */
+function withFinalTimeouts(client: TimestreamQueryClient): TimestreamQueryClient {
+  client.middlewareStack.addRelativeTo(
+    (next: (args: any) => Promise<any>) => async (args: any) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        // By another name, and without its cause: both are what the SDK tries again by.
+        const { name, message } = error as Error;
+        throw name === 'TimeoutError' ? Object.assign(new Error(message), { name: 'QueryTimeout' }) : error;
+      }
+    },
+    { name: 'finalTimeouts', relation: 'after', toMiddleware: 'retryMiddleware' },
+  );
+  return client;
+}
+
 export const athenaClient = (): AthenaClient => unlogged(new AthenaClient(connection()));
 export const databaseMigrationServiceClient = (): DatabaseMigrationServiceClient =>
   unlogged(new DatabaseMigrationServiceClient(connection()));
@@ -57,9 +74,9 @@ export const secretsManagerClient = (): SecretsManagerClient => unlogged(new Sec
 export const redshiftDataClient = (): RedshiftDataClient => unlogged(new RedshiftDataClient(connection()));
 export const redshiftServerlessClient = (): RedshiftServerlessClient =>
   unlogged(new RedshiftServerlessClient(connection()));
-// A query answers when it is through, and one that is given up would be run, and paid, once more.
-export const timestreamQueryClient = (): TimestreamQueryClient =>
-  unlogged(new TimestreamQueryClient(connection(25_000)));
+// A query answers when it is through.
+export const timestreamQueryClient = (requestTimeout = 25_000): TimestreamQueryClient =>
+  withFinalTimeouts(unlogged(new TimestreamQueryClient(connection(requestTimeout))));
 export const timestreamWriteClient = (): TimestreamWriteClient => unlogged(new TimestreamWriteClient(connection()));
 // Path style, so that a bucket needs no name resolution of its own.
 export const s3Client = (): S3Client => unlogged(new S3Client({ ...connection(), forcePathStyle: true }));

@@ -79,15 +79,18 @@ export class TooMuchError extends Error {
   }
 }
 
-/** What merchants ask, of whichever database holds the points. Reads only, and all of it or throws. */
+/**
+ * What merchants ask, of whichever database holds the points. Reads only, and all of it or throws: at `deadline` what is
+ * under way is given up.
+ */
 export interface TimeSeriesReader {
-  sums(question: SumsQuestion): Promise<Sums[]>;
+  sums(question: SumsQuestion, deadline?: AbortSignal): Promise<Sums[]>;
   /** Of each currency the items with the highest or lowest sums, in order. */
-  ranking(question: RankingQuestion): Promise<ReadonlyMap<string, readonly string[]>>;
+  ranking(question: RankingQuestion, deadline?: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>>;
   /** The newest marks of each source, part and set of lanes since then. */
-  marks(since: number): Promise<PartMarks[]>;
+  marks(since: number, deadline?: AbortSignal): Promise<PartMarks[]>;
   /** The newest sale of each source since then. */
-  arrivals(since: number): Promise<SourceArrival[]>;
+  arrivals(since: number, deadline?: AbortSignal): Promise<SourceArrival[]>;
   /** What was accepted before this has been compared with the lake; undefined where nothing of the last weeks says so. */
   comparedThrough(): Promise<number | undefined>;
 }

@@ -21,3 +21,18 @@ test('what is too much for an answer is said, and not answered in part', async (
     { code: 'too-much', message: 'series of sales: there are more than 50000, allowed: 50000' },
   ]);
 });
+
+test('all queries of an answer have one deadline, and after it nothing is asked any more', async () => {
+  const asks: string[] = [];
+  const slow = (name: string) => (_: unknown, deadline: AbortSignal) => {
+    asks.push(name);
+    return new Promise((_, reject) => deadline.addEventListener('abort', () => reject(deadline.reason)));
+  };
+  const reader = { marks: slow('marks'), arrivals: async () => [], sums: slow('sums') };
+  const ask = queryApi(reader as unknown as TimeSeriesReader, 20);
+
+  const { statusCode, headers, body } = await ask(asked('totals'));
+
+  expect([statusCode, headers?.['Retry-After'], JSON.parse(body).code]).toEqual([503, '1', 'unavailable']);
+  expect(asks).toEqual(['marks']);
+});

@@ -10,7 +10,7 @@ export interface InfluxDbConnection {
 }
 
 /** One call of the database, under the token: its path, and what is posted to it. */
-export type Post = (path: string, contentType: string, body: string) => Promise<Response>;
+export type Post = (path: string, contentType: string, body: string, deadline?: AbortSignal) => Promise<Response>;
 
 /**
  * Posts to the database. The token is read once per container, and once more when the database no longer takes it. Any
@@ -19,21 +19,28 @@ export type Post = (path: string, contentType: string, body: string) => Promise<
 export function influxDbPost({ url, secrets, tokenSecretArn }: InfluxDbConnection): Post {
   let token: Promise<string> | undefined;
 
-  return async (path, contentType, body) => {
+  return async (path, contentType, body, deadline) => {
     const used = currentToken();
-    const answer = await send(path, contentType, body, await used);
+    const answer = await send(path, contentType, body, await used, deadline);
     if (answer.status !== 401) return answer;
     // Another call may have noticed first.
     if (token === used) token = undefined;
-    return send(path, contentType, body, await currentToken());
+    return send(path, contentType, body, await currentToken(), deadline);
   };
 
-  function send(path: string, contentType: string, body: string, token: string): Promise<Response> {
+  function send(
+    path: string,
+    contentType: string,
+    body: string,
+    token: string,
+    deadline: AbortSignal | undefined,
+  ): Promise<Response> {
+    const timeout = AbortSignal.timeout(10_000);
     return fetch(`${url}${path}`, {
       method: 'POST',
       headers: { authorization: `Token ${token}`, 'content-type': contentType },
       body,
-      signal: AbortSignal.timeout(10_000),
+      signal: deadline === undefined ? timeout : AbortSignal.any([timeout, deadline]),
     });
   }
 

@@ -30,20 +30,24 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
   const post = influxDbPost(connection);
 
   return {
-    async sums({ from, to, everyMinutes, ...question }) {
+    async sums({ from, to, everyMinutes, ...question }, deadline) {
       const { measurement, fields, countsPoints, where, by, valueTag } = sumsOfPoints(question);
-      const rows = await select(measurement, {
-        columns: [
-          ...fields.map((field): Column => ({ call: 'SUM', field, as: field })),
-          ...(countsPoints ? [{ call: 'COUNT', field: 'net', as: 'transactions' } as const] : []),
-        ],
-        from: measurement,
-        between: { from, to },
-        where,
-        by,
-        ...(everyMinutes === undefined ? {} : { everyMinutes }),
-        seriesLimit: most ?? mostSeries,
-      });
+      const rows = await select(
+        measurement,
+        {
+          columns: [
+            ...fields.map((field): Column => ({ call: 'SUM', field, as: field })),
+            ...(countsPoints ? [{ call: 'COUNT', field: 'net', as: 'transactions' } as const] : []),
+          ],
+          from: measurement,
+          between: { from, to },
+          where,
+          by,
+          ...(everyMinutes === undefined ? {} : { everyMinutes }),
+          seriesLimit: most ?? mostSeries,
+        },
+        deadline,
+      );
       return gathered(
         rows.map(({ tags, time, values }) => ({
           currency: tags.currency!,
@@ -55,21 +59,25 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
       );
     },
 
-    async ranking({ from, to, measure, order, limit, ...question }) {
+    async ranking({ from, to, measure, order, limit, ...question }, deadline) {
       const { measurement, where } = rankedItems(question);
       const between = { from, to };
-      const rows = await select(measurement, {
-        columns: [{ call: order === 'top' ? 'TOP' : 'BOTTOM', field: measure, of: { tag: 'sku', limit }, as: 'sum' }],
-        from: {
-          columns: [{ call: 'SUM', field: measure, as: measure }],
-          from: measurement,
+      const rows = await select(
+        measurement,
+        {
+          columns: [{ call: order === 'top' ? 'TOP' : 'BOTTOM', field: measure, of: { tag: 'sku', limit }, as: 'sum' }],
+          from: {
+            columns: [{ call: 'SUM', field: measure, as: measure }],
+            from: measurement,
+            between,
+            where,
+            by: ['currency', 'sku'],
+          },
           between,
-          where,
-          by: ['currency', 'sku'],
+          by: ['currency'],
         },
-        between,
-        by: ['currency'],
-      });
+        deadline,
+      );
       const direction = order === 'top' ? -1 : 1;
       rows.sort((a, b) => direction * (a.values.sum - b.values.sum) || (a.values.sku < b.values.sku ? -1 : 1));
       const ranked = new Map<string, string[]>();
@@ -78,14 +86,8 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
       return ranked;
     },
 
-    async marks(since) {
-      const rows = await newest(
-        'completeness',
-        'complete_through',
-        ['source', 'part', 'lane'],
-        since,
-        most ?? mostLanes,
-      );
+    async marks(since, deadline) {
+      const rows = await newest('completeness', 'complete_through', ['source', 'part', 'lane'], since, deadline);
       return partMarksOf(
         rows.map(({ tags, time, values }) => ({
           source: tags.source!,
@@ -97,8 +99,8 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
       );
     },
 
-    async arrivals(since) {
-      const rows = await newest('arrivals', 'occurred_at', ['source'], since, most ?? mostSeries);
+    async arrivals(since, deadline) {
+      const rows = await newest('arrivals', 'occurred_at', ['source'], since, deadline);
       return rows.map(({ tags, time, values }) => ({
         source: tags.source!,
         occurredAt: values.occurred_at,
@@ -107,13 +109,7 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
     },
 
     async comparedThrough() {
-      const [row] = await newest(
-        'comparison',
-        'compared_through',
-        ['beside'],
-        Date.now() - comparisonsMs,
-        most ?? mostSeries,
-      );
+      const [row] = await newest('comparison', 'compared_through', ['beside'], Date.now() - comparisonsMs);
       return row?.values.compared_through;
     },
   };
@@ -123,19 +119,27 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
     field: string,
     by: readonly string[],
     since: number,
-    seriesLimit: number,
+    deadline?: AbortSignal,
   ) {
-    return select(measurement, {
-      columns: [{ call: 'LAST', field, as: field }],
-      from: measurement,
-      // Clocks of two machines differ.
-      between: { from: since, to: Date.now() + 3_600_000 },
-      by,
-      seriesLimit,
-    });
+    return select(
+      measurement,
+      {
+        columns: [{ call: 'LAST', field, as: field }],
+        from: measurement,
+        // Clocks of two machines differ.
+        between: { from: since, to: Date.now() + 3_600_000 },
+        by,
+        seriesLimit: most ?? (measurement === 'completeness' ? mostLanes : mostSeries),
+      },
+      deadline,
+    );
   }
 
-  async function select(measurement: Point['measurement'], selection: Selection): Promise<Row[]> {
+  async function select(
+    measurement: Point['measurement'],
+    selection: Selection,
+    deadline: AbortSignal | undefined,
+  ): Promise<Row[]> {
     const limit = selection.seriesLimit;
     const form = new URLSearchParams({
       db: databaseOf({ measurement }, databases),
@@ -143,7 +147,7 @@ export function influxDbReader({ databases, most, ...connection }: InfluxDbReade
       // One more than is allowed, which tells of all that would be left out.
       q: influxQl({ ...selection, ...(limit === undefined ? {} : { seriesLimit: limit + 1 }) }),
     });
-    const answer = await post('/query', 'application/x-www-form-urlencoded', form.toString());
+    const answer = await post('/query', 'application/x-www-form-urlencoded', form.toString(), deadline);
     const text = await answer.text();
     if (!answer.ok) throw new Error(`the time series refused a query: HTTP ${answer.status}: ${text.slice(0, 300)}`);
     const [{ error, series = [] } = {} as any] = JSON.parse(text).results;

@@ -14,6 +14,12 @@ export interface LiveAnalyticsReaderOptions {
   readonly most?: number;
 }
 
+/** What an answer may take. */
+interface Limits {
+  readonly most?: number | undefined;
+  readonly deadline: AbortSignal | undefined;
+}
+
 /** Values by column; all of them are text or a number as text. */
 type Row = Readonly<Record<string, string | undefined>>;
 
@@ -28,12 +34,12 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
   const timestream = byFreshEndpoint(openClient);
 
   return {
-    async sums({ from, to, everyMinutes, ...question }) {
+    async sums({ from, to, everyMinutes, ...question }, deadline) {
       const sums = sumsOfPoints(question);
       const source = sourceOf(sums.measurement, { from, to }, sums.where);
       // Windows are bounded by the question; values of a dimension are not.
       const most = everyMinutes === undefined ? mostRows : undefined;
-      const rows = await ask(sumsSql(source, sums, everyMinutes, most), most);
+      const rows = await ask(sumsSql(source, sums, everyMinutes, most), { most, deadline });
       const { valueTag, fields } = sums;
       return gathered(
         rows.map((row) => ({
@@ -46,18 +52,22 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
       );
     },
 
-    async ranking({ from, to, measure, order, limit, ...question }) {
+    async ranking({ from, to, measure, order, limit, ...question }, deadline) {
       const { measurement, where } = rankedItems(question);
       const ranked = new Map<string, string[]>();
       for (const { currency, sku } of await ask(
         rankingSql(sourceOf(measurement, { from, to }, where), measure, order, limit),
+        { deadline },
       ))
         ranked.set(currency!, [...(ranked.get(currency!) ?? []), sku!]);
       return ranked;
     },
 
-    async marks(since) {
-      const rows = await ask(marksSql(sourceOf('completeness', sinceThen(since)), mostRows), mostRows);
+    async marks(since, deadline) {
+      const rows = await ask(marksSql(sourceOf('completeness', sinceThen(since)), mostRows), {
+        most: mostRows,
+        deadline,
+      });
       return rows.map(({ source, part, set, lanes, through, at }) => ({
         source: source!,
         part: part!,
@@ -68,8 +78,8 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
       }));
     },
 
-    async arrivals(since) {
-      const rows = await newest('arrivals', 'occurred_at', ['source'], since);
+    async arrivals(since, deadline) {
+      const rows = await newest('arrivals', 'occurred_at', ['source'], since, deadline);
       return rows.map(({ source, occurred_at, at }) => ({
         source: source!,
         occurredAt: Number(occurred_at),
@@ -83,8 +93,14 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
     },
   };
 
-  function newest(measurement: Point['measurement'], field: string, by: readonly string[], since: number) {
-    return ask(newestSql(sourceOf(measurement, sinceThen(since)), field, by, mostRows), mostRows);
+  function newest(
+    measurement: Point['measurement'],
+    field: string,
+    by: readonly string[],
+    since: number,
+    deadline?: AbortSignal,
+  ) {
+    return ask(newestSql(sourceOf(measurement, sinceThen(since)), field, by, mostRows), { most: mostRows, deadline });
   }
 
   /** Clocks of two machines differ. */
@@ -100,14 +116,19 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
     return { database: tables.database, table: tableOf(measurement, tables), measurement, between, where };
   }
 
-  /** All pages of an answer; throws where there are more rows than `most`. A table knows its columns from what was written: before that there is nothing to be found. */
-  async function ask(QueryString: string, most = Number.POSITIVE_INFINITY): Promise<Row[]> {
+  /**
+   * All pages of an answer; throws where there are more rows than `most`. A table knows its columns from what was written:
+   * before that there is nothing to be found.
+   */
+  async function ask(QueryString: string, { most = Number.POSITIVE_INFINITY, deadline }: Limits): Promise<Row[]> {
     const rows: Row[] = [];
     let NextToken: string | undefined;
     try {
       do {
         const input = { QueryString, ...(NextToken === undefined ? {} : { NextToken }) };
-        const page = await timestream((client) => client.send(new QueryCommand(input)));
+        const page = await timestream((client) =>
+          client.send(new QueryCommand(input), deadline === undefined ? {} : { abortSignal: deadline }),
+        );
         const columns = (page.ColumnInfo ?? []).map(({ Name }) => Name!);
         for (const { Data = [] } of page.Rows ?? [])
           rows.push(Object.fromEntries(columns.map((column, place) => [column, Data[place]?.ScalarValue])));

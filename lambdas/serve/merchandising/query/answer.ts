@@ -53,29 +53,33 @@ export class SalesClient {
    * What was heard earlier only makes an answer claim less: a part's newest mark counts, and one that is missing here
    * (written more than half an hour after the door took it) is found within ten minutes.
    */
-  async completeness(): Promise<Completeness> {
+  async completeness(deadline?: AbortSignal): Promise<Completeness> {
     const now = Math.floor(this.now() / minuteMs) * minuteMs;
     const before = this.#lookedBack;
     if (before !== undefined && now - before.at < lookBackEveryMs) {
-      const { marks, arrivals } = await this.#heardSince(now - newestMs);
+      const { marks, arrivals } = await this.#heardSince(now - newestMs, deadline);
       return completenessOf([...before.marks, ...marks], [...before.arrivals, ...arrivals]);
     }
-    const heard = await this.#heardSince(now - marksKeptMs);
+    const heard = await this.#heardSince(now - marksKeptMs, deadline);
     this.#lookedBack = { at: now, ...heard };
     return completenessOf(heard.marks, heard.arrivals);
   }
 
-  async #heardSince(since: number): Promise<Heard> {
-    const [marks, arrivals] = await Promise.all([this.reader.marks(since), this.reader.arrivals(since)]);
+  async #heardSince(since: number, deadline: AbortSignal | undefined): Promise<Heard> {
+    const [marks, arrivals] = await Promise.all([
+      this.reader.marks(since, deadline),
+      this.reader.arrivals(since, deadline),
+    ]);
     return { marks, arrivals };
   }
 
-  async ask(question: SalesQuestion): Promise<SalesAnswer> {
+  async ask(question: SalesQuestion, deadline?: AbortSignal): Promise<SalesAnswer> {
     const { from, to, by, everyMinutes, compare } = question;
     // Before the figures: what they hold may be newer than what is claimed, never older.
-    const completeness = await this.completeness();
+    const completeness = await this.completeness(deadline);
     const before = compare ? this.#weekBefore(question) : undefined;
-    const [rows, leftOut] = by === 'item' ? await this.#items(question, before) : await this.#rows(question, before);
+    const [rows, leftOut] =
+      by === 'item' ? await this.#items(question, before, deadline) : await this.#rows(question, before, deadline);
     return {
       from: iso(from),
       to: iso(to),
@@ -100,11 +104,12 @@ export class SalesClient {
   async #rows(
     { kind, from, to, where, by, everyMinutes, measure, order, limit }: SalesQuestion,
     before: { from: number; to: number } | undefined,
+    deadline: AbortSignal | undefined,
   ): Promise<[AnswerRow[], number]> {
     const shape = { where, ...(by && { by }), ...(everyMinutes && { everyMinutes }) };
     const [sums, earlier] = await Promise.all([
-      this.reader.sums({ from, to, ...shape }),
-      before === undefined ? undefined : this.reader.sums({ ...before, ...shape }),
+      this.reader.sums({ from, to, ...shape }, deadline),
+      before === undefined ? undefined : this.reader.sums({ ...before, ...shape }, deadline),
     ]);
     const rows = joined(sums, earlier, before === undefined ? 0 : from - before.from);
     if (kind !== 'groups') {
@@ -125,22 +130,26 @@ export class SalesClient {
   async #items(
     { from, to, where, measure, order, limit }: SalesQuestion,
     before: { from: number; to: number } | undefined,
+    deadline: AbortSignal | undefined,
   ): Promise<[AnswerRow[], number]> {
     const { item, ...others } = where;
     const ranked =
       item === undefined
-        ? await this.reader.ranking({
-            ...{ from, to, where: others, order, limit },
-            measure: measure === 'units' ? 'units' : 'net',
-          })
+        ? await this.reader.ranking(
+            {
+              ...{ from, to, where: others, order, limit },
+              measure: measure === 'units' ? 'units' : 'net',
+            },
+            deadline,
+          )
         : new Map([[undefined, item]]);
     const rows = await Promise.all(
       [...ranked].map(async ([currency, skus]) => {
         const chosen = currency === undefined ? {} : { currency: [currency] };
         const shape = { where: { ...others, ...chosen, item: skus }, by: 'item' as const };
         const [sums, earlier] = await Promise.all([
-          this.reader.sums({ from, to, ...shape }),
-          before === undefined ? undefined : this.reader.sums({ ...before, ...shape }),
+          this.reader.sums({ from, to, ...shape }, deadline),
+          before === undefined ? undefined : this.reader.sums({ ...before, ...shape }, deadline),
         ]);
         return joined(sums, earlier, 0);
       }),

@@ -7,6 +7,8 @@ import { SalesClient } from './answer';
 import { readQuestion } from './request';
 
 const retryAfterSeconds = 1;
+/** All queries of an answer together: API Gateway waits for 29 seconds, and then says less. */
+const usualMs = 25_000;
 
 /**
  * The handler that answers what merchants ask: `GET /v1/merchandising/totals`, `/groups`, `/series` and `/completeness`;
@@ -17,7 +19,10 @@ const retryAfterSeconds = 1;
  * take more of it than is ever gathered is 503 as well, with `too-much`. Every answer says up to which minute it is
  * complete: late sales appear in their minute, in the next answer.
  */
-export function queryApi(reader: TimeSeriesReader): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
+export function queryApi(
+  reader: TimeSeriesReader,
+  answerWithinMs = usualMs,
+): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
   const sales = new SalesClient(reader);
 
   return async (event) => {
@@ -25,7 +30,12 @@ export function queryApi(reader: TimeSeriesReader): (event: APIGatewayProxyEvent
     if (question === 'dashboard') return page();
     const started = performance.now();
     try {
-      const { statusCode, body } = await answer(sales, question, event.multiValueQueryStringParameters);
+      const { statusCode, body } = await answer(
+        sales,
+        question,
+        event.multiValueQueryStringParameters,
+        AbortSignal.timeout(answerWithinMs),
+      );
       count(statusCode === 200 ? { Answers: 1, AnswerMs: Math.round(performance.now() - started) } : { Refused: 1 });
       return json(statusCode, body);
     } catch (error) {
@@ -43,12 +53,15 @@ async function answer(
   sales: SalesClient,
   question: string,
   query: APIGatewayProxyEvent['multiValueQueryStringParameters'],
+  deadline: AbortSignal,
 ) {
-  if (question === 'completeness') return { statusCode: 200, body: await sales.completeness() };
+  if (question === 'completeness') return { statusCode: 200, body: await sales.completeness(deadline) };
   if (question !== 'totals' && question !== 'groups' && question !== 'series')
     return { statusCode: 404, body: { code: 'unknown', message: `there is no '${question}'` } };
   const asked = readQuestion(question, query, Date.now());
-  return 'code' in asked ? { statusCode: 400, body: asked } : { statusCode: 200, body: await sales.ask(asked) };
+  return 'code' in asked
+    ? { statusCode: 400, body: asked }
+    : { statusCode: 200, body: await sales.ask(asked, deadline) };
 }
 
 /** Beside the bundle, where build.mjs put it; its first line holds what the page may run. */
