@@ -9,6 +9,8 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
+import { chunksOf } from '../../base/runtime/chunks';
+import { inParallel } from '../../base/runtime/in-parallel';
 import type { Item } from './item-values';
 
 // DynamoDB takes 25 statements and 100 keys a call.
@@ -140,15 +142,7 @@ export async function whileInConflict<T>(send: () => Promise<T>): Promise<T> {
     }
 }
 
-/** Sends chunks, a few at once. */
-export async function inChunks<T>(list: readonly T[], size: number, send: (chunk: readonly T[]) => Promise<void>) {
-  let next = 0;
-  const worker = async () => {
-    while (next < list.length) {
-      const chunk = list.slice(next, next + size);
-      next += size;
-      await send(chunk);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(callsAtOnce, Math.ceil(list.length / size)) }, worker));
+/** Sends chunks, a few at once; when it throws, none is on its way any more. */
+export function inChunks<T>(list: readonly T[], size: number, send: (chunk: readonly T[]) => Promise<void>) {
+  return inParallel(chunksOf(list, { most: size }), callsAtOnce, send);
 }
