@@ -30,7 +30,8 @@ export function positionOfItem(item: Readonly<Item> | undefined): Position | und
     stock: stock?.M === undefined ? undefined : imageOf<StockImage>(stock.M),
     sku: sku?.M === undefined ? undefined : imageOf<SkuImage>(sku.M),
     sold: {
-      buckets: decodeBuckets(sold!.B!),
+      // A map of numbers was its first form.
+      buckets: sold!.M === undefined ? decodeBuckets(sold!.B!) : numbersOf(sold),
       folded: Number(item.folded!.N),
       foldedUntil: Number(item.foldedUntil!.N),
       lateAt: Number(item.lateAt!.N),

@@ -73,4 +73,12 @@ describe('a position that sells in every ten minutes', () => {
   test('is read as it was written', () => {
     expect(positionOfItem(attributesOfPosition(position))).toEqual(position);
   });
+
+  test('is read in its first form, a map of numbers, too', () => {
+    const M = Object.fromEntries(
+      Object.entries(position.sold.buckets).map(([bucket, units]) => [bucket, { N: String(units) }]),
+    );
+
+    expect(positionOfItem({ ...attributesOfPosition(position), sold: { M } })).toEqual(position);
+  });
 });
