@@ -90,7 +90,7 @@ export function liveAnalytics(scope: Stack, { stage, key, held }: LiveAnalyticsP
       .environment('SALES_TABLE', tables.sales.attrName)
       .environment('ITEMS_TABLE', tables.items.attrName)
       .environment('SOURCES_TABLE', tables.sources.attrName);
-  const notKept = (name: string, { attrName }: CfnTable) => ({
+  const notKept = (name: string, { attrName }: CfnTable, impact: string) => ({
     name,
     metric: new Metric({
       namespace: 'AWS/Timestream',
@@ -100,8 +100,9 @@ export function liveAnalytics(scope: Stack, { stage, key, held }: LiveAnalyticsP
     }),
     threshold: 0,
     periods: 1,
-    impact: 'late sales are missing from the time series though they were taken; the lake has them',
+    impact,
   });
+  const lakeHasThem = 'late sales are missing from the time series though they were taken; the lake has them';
   return {
     directory: 'liveanalytics',
     letWrite: (fn) =>
@@ -112,8 +113,13 @@ export function liveAnalytics(scope: Stack, { stage, key, held }: LiveAnalyticsP
     letRead: (fn) => on(fn, 'timestream:Select'),
     ready,
     signals: [
-      notKept('MerchandisingLateSalesRejected', tables.sales),
-      notKept('MerchandisingLateItemsRejected', tables.items),
+      notKept('MerchandisingLateSalesRejected', tables.sales, lakeHasThem),
+      notKept('MerchandisingLateItemsRejected', tables.items, lakeHasThem),
+      notKept(
+        'MerchandisingLateMarksRejected',
+        tables.sources,
+        'what sources said late of their completeness is missing, so answers say that they are older than they are',
+      ),
     ],
   };
 }

@@ -272,6 +272,16 @@ describe('queries', () => {
     ]);
   });
 
+  test('group by a part of a text', async () => {
+    const query = `SELECT split_part(sku, '-', 2) AS number, count(net) AS lines FROM ${named(TableName)}
+      WHERE sku IN ('SKU-5', 'SKU-4') GROUP BY split_part(sku, '-', 2) ORDER BY 1`;
+    const bySku = `SELECT sku, count(net) AS lines FROM ${named(TableName)} WHERE sku IN ('SKU-5', 'SKU-4') GROUP BY sku ORDER BY 1`;
+
+    const { rows: expected } = await rows(bySku);
+    expect(expected).toHaveLength(2);
+    expect((await rows(query)).rows).toEqual(expected.map(([sku, lines]) => [sku!.replace('SKU-', ''), lines]));
+  });
+
   test('rank, and take the newest', async () => {
     const ranked = `SELECT sku, net FROM (SELECT sku, net, row_number() OVER (ORDER BY net DESC, sku) AS place
       FROM (SELECT sku, sum(net) AS net FROM ${named(TableName)} GROUP BY sku)) WHERE place <= 2 ORDER BY place`;

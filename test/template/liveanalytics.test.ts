@@ -50,7 +50,7 @@ test('the stack holds what it is made of, and nothing else; the others are as th
   });
   const { Merchandising: _, Watch: watched, ...asBefore } = countsOf(synthesizedStage('prod'));
   expect(others).toEqual(asBefore);
-  expect(Watch!['AWS::CloudWatch::Alarm']).toBe(watched!['AWS::CloudWatch::Alarm']! + 2);
+  expect(Watch!['AWS::CloudWatch::Alarm']).toBe(watched!['AWS::CloudWatch::Alarm']! + 3);
   expect(synthesized.warnings).toEqual([]);
 });
 
@@ -161,7 +161,7 @@ describe('permissions', () => {
   });
 });
 
-test('late sales that the database did not keep raise alarms', () => {
+test('what came late and was not kept by the database raises alarms, whichever table it is of', () => {
   const alarms = ofType(synthesized, 'AWS::CloudWatch::Alarm').filter(
     ({ Properties }) => Properties.Namespace === 'AWS/Timestream',
   );
@@ -169,6 +169,7 @@ test('late sales that the database did not keep raise alarms', () => {
   expect(alarms.map(({ Properties }) => [Properties.AlarmName, Properties.MetricName])).toEqual([
     ['Tillstream-prod-MerchandisingLateSalesRejected', 'MagneticStoreRejectedRecordCount'],
     ['Tillstream-prod-MerchandisingLateItemsRejected', 'MagneticStoreRejectedRecordCount'],
+    ['Tillstream-prod-MerchandisingLateMarksRejected', 'MagneticStoreRejectedRecordCount'],
   ]);
 });
 
