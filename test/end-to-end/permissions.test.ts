@@ -60,9 +60,11 @@ describe('a function can do what its role allows, and no more', () => {
     expect(JSON.parse(payload)).toEqual({
       hoursCompared: 1,
       salesMissing: 0,
+      itemsMissing: 0,
       pointsWritten: 0,
       beyondRetention: 0,
       left: null,
+      comparedThrough: null,
     });
   }, 60_000);
 });
