@@ -45,9 +45,9 @@ export class ManifestCopy {
     const folder = await mkdtemp(join(tmpdir(), 'tillstream-copy-'));
     try {
       let rows = 0;
-      const target = `copy ${copy.table} (${columns.map(({ name }) => quote(name)).join(', ')}) from stdin (format csv)`;
-      for (const csv of await this.toCsv(objects, columns, folder)) {
-        const stream = client.query(copyFrom(target));
+      for (const { csv, filled } of await this.toCsv(objects, columns, folder, copy.fillRecord)) {
+        const names = filled.map(({ name }) => quote(name)).join(', ');
+        const stream = client.query(copyFrom(`copy ${copy.table} (${names}) from stdin (format csv)`));
         await pipeline(createReadStream(csv), stream);
         rows += stream.rowCount ?? 0;
       }
@@ -102,22 +102,29 @@ export class ManifestCopy {
   }
 
   /** Checks every file against the table and writes the rows as CSV, one file for those that look alike. */
-  private async toCsv(objects: ListedObject[], columns: Column[], folder: string): Promise<string[]> {
+  private async toCsv(
+    objects: ListedObject[],
+    columns: Column[],
+    folder: string,
+    fillRecord: boolean,
+  ): Promise<{ csv: string; filled: Column[] }[]> {
     this.duckdb ??= openDuckdb();
     const duckdb = await this.duckdb;
     const alike = new Map<string, { files: string[]; url: string; found: Column[] }>();
     for (const { url, file } of objects) {
       const found = await describe(duckdb, file, url);
       const shape = JSON.stringify(found);
-      if (!alike.has(shape)) checkShape(found, columns, url);
+      if (!alike.has(shape)) checkShape(found, columns, url, fillRecord);
       const group = alike.get(shape) ?? { files: [], url, found };
       group.files.push(file);
       alike.set(shape, group);
     }
-    const written: string[] = [];
+    const written: { csv: string; filled: Column[] }[] = [];
     for (const { files, url, found } of alike.values()) {
       const source = `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
-      await checkLengths(duckdb, source, found, columns, url);
+      // What a file lacks at its end is left to be null.
+      const filled = columns.slice(0, found.length);
+      await checkLengths(duckdb, source, found, filled, url);
       const csv = join(folder, `${written.length}.csv`);
       const selected = found.map(({ name, type }) =>
         type === 'TIMESTAMP WITH TIME ZONE' ? `${quote(name)} at time zone 'UTC'` : quote(name),
@@ -125,7 +132,7 @@ export class ManifestCopy {
       await duckdb.run(
         `copy (select ${selected.join(', ')} from ${source}) to ${literal(csv)} (format csv, header false)`,
       );
-      written.push(csv);
+      written.push({ csv, filled });
     }
     return written;
   }
@@ -189,14 +196,14 @@ async function describe(duckdb: DuckDBConnection, file: string, url: string): Pr
 }
 
 /** By position and by type: names don't count. Redshift converts nothing, so neither do we. */
-function checkShape(found: Column[], columns: Column[], url: string): void {
-  if (found.length !== columns.length) {
+function checkShape(found: Column[], columns: Column[], url: string, fillRecord: boolean): void {
+  if (fillRecord ? found.length > columns.length : found.length !== columns.length) {
     throw new RefusedSql(
       `Spectrum Scan Error. Unmatched number of columns between table and file. Table columns: ${columns.length}, Data columns: ${found.length}, File name: ${url}`,
     );
   }
-  columns.forEach(({ name, type }, at) => {
-    const source = found[at]!;
+  found.forEach((source, at) => {
+    const { name, type } = columns[at]!;
     if (!accepts(type, source.type)) {
       throw new RefusedSql(
         `Spectrum Scan Error. File '${url}' has an incompatible Parquet schema for column '${name}'. Column type: ${type.toUpperCase()}, Parquet schema: ${source.name} ${source.type}`,

@@ -3,8 +3,8 @@ import { translateCasts, translateTable } from './redshift-tables';
 import { afterBracket, isAt, print, RefusedSql, raw, type Token, tokenize } from './redshift-tokens';
 
 /**
- * The two forms that are modelled: `COPY table (columns) FROM 's3://manifest' IAM_ROLE ... FORMAT PARQUET MANIFEST`, and
- * the same with `FORMAT CSV GZIP EMPTYASNULL`.
+ * The two forms that are modelled: `COPY table (columns) FROM 's3://manifest' IAM_ROLE ... FORMAT PARQUET MANIFEST`, with
+ * or without FILLRECORD, and the same with `FORMAT CSV GZIP EMPTYASNULL`.
  */
 export interface CopyCommand {
   /** As SQL, schema included where it was given. */
@@ -12,6 +12,8 @@ export interface CopyCommand {
   readonly columns: readonly string[];
   readonly manifest: string;
   readonly format: 'parquet' | 'csv';
+  /** Columns that a file lacks at its end are null. */
+  readonly fillRecord: boolean;
   /** Undefined: the namespace's default role. */
   readonly roleArn: string | undefined;
 }
@@ -144,7 +146,7 @@ function isCase(tokens: readonly Token[], at: number): boolean {
 function readCopy(tokens: readonly Token[]): CopyCommand {
   const refuse = (why: string): never => {
     throw new RefusedSql(
-      `COPY ${why}: COPY table FROM 's3://bucket/manifest' IAM_ROLE 'arn' FORMAT PARQUET MANIFEST is modelled locally, and FORMAT CSV GZIP EMPTYASNULL MANIFEST`,
+      `COPY ${why}: COPY table FROM 's3://bucket/manifest' IAM_ROLE 'arn' FORMAT PARQUET MANIFEST (FILLRECORD) is modelled locally, and FORMAT CSV GZIP EMPTYASNULL MANIFEST`,
     );
   };
   let at = isAt(tokens, 2, '.') ? 4 : 2;
@@ -178,7 +180,7 @@ function readCopy(tokens: readonly Token[]): CopyCommand {
       if (isAt(tokens, at, 'csv')) format = 'csv';
       else if (!isAt(tokens, at, 'parquet')) refuse(`with FORMAT ${tokens[at]?.text}`);
       at += 1;
-    } else if (['manifest', 'gzip', 'emptyasnull'].includes(option)) at += 1;
+    } else if (['manifest', 'gzip', 'emptyasnull', 'fillrecord'].includes(option)) at += 1;
     else refuse(`with ${tokens[at]!.text}`);
   }
   for (const option of ['iam_role', 'format', 'manifest'])
@@ -186,5 +188,6 @@ function readCopy(tokens: readonly Token[]): CopyCommand {
   for (const option of ['gzip', 'emptyasnull'])
     if (seen.has(option) !== (format === 'csv'))
       refuse(`${format === 'csv' ? 'from CSV without' : 'from Parquet with'} ${option.toUpperCase()}`);
-  return { table, columns, manifest: source!.value, format, roleArn };
+  if (seen.has('fillrecord') && format === 'csv') refuse('from CSV with FILLRECORD');
+  return { table, columns, manifest: source!.value, format, fillRecord: seen.has('fillrecord'), roleArn };
 }

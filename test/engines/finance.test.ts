@@ -1,7 +1,10 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { DuckDBInstance } from '@duckdb/node-api';
 import type { Sale } from '../../lambdas/base/domain/sale';
+import { type LakeFile, lakeFileOf } from '../../lambdas/serve/finance/load/new-files';
 import { type Container, crashPoints, kinesisEvent } from '../engine-rig';
 import { aSale, someSales } from '../engine-rig/sales';
-import { type LakeAndLedger, openLakeAndLedger, totalsOf } from './lake-and-ledger';
+import { copyRoleArn, type LakeAndLedger, openLakeAndLedger, totalsOf } from './lake-and-ledger';
 
 let finance: LakeAndLedger;
 /** A warm one: it is not what is tested here. */
@@ -321,6 +324,105 @@ test('the deploy step bears a repeat, and the loader keeps to its tables', async
     ]),
   );
 });
+
+/** Finance's modules as they are when both tables of files have a column more; the ledger's list has it if `isBooked`. */
+function withAnotherColumn(isBooked: boolean) {
+  const rows = '../../lambdas/base/domain/sale-rows';
+  const booked = '../../lambdas/serve/finance/booked-columns';
+  jest.doMock(rows, () => {
+    const real = jest.requireActual<typeof import('../../lambdas/base/domain/sale-rows')>(rows);
+    const cashier = { name: 'cashier', type: 'string', bytes: 64, optional: true, comment: '' } as const;
+    const [saleLines, saleTenders] = real.rowTables.map((table) => ({
+      ...table,
+      columns: [...table.columns, cashier],
+    }));
+    return { ...real, saleLines, saleTenders, rowTables: [saleLines, saleTenders] };
+  });
+  jest.doMock(booked, () => {
+    const { bookedColumns } = jest.requireActual<typeof import('../../lambdas/serve/finance/booked-columns')>(booked);
+    const more = Object.entries(bookedColumns).map(([name, columns]) => [name, [...columns, 'cashier']]);
+    return { bookedColumns: isBooked ? Object.fromEntries(more) : bookedColumns };
+  });
+  try {
+    let modules: typeof import('../../lambdas/serve/finance/load/load') &
+      typeof import('../../lambdas/serve/finance/create-schema/migrations');
+    jest.isolateModules(() => {
+      modules = {
+        ...require('../../lambdas/serve/finance/load/load'),
+        ...require('../../lambdas/serve/finance/create-schema/migrations'),
+      };
+    });
+    return modules!;
+  } finally {
+    jest.dontMock(rows).dontMock(booked);
+  }
+}
+
+/** Beside every file of the lake one as it is when it has a column more, of another sale. */
+async function addFilesWithAnotherColumn(): Promise<LakeFile[]> {
+  const { lake } = finance.buckets;
+  const connection = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
+  for (const key of await finance.files()) {
+    const made = `${finance.s3.fileOf(lake, key)}.made`;
+    await connection.run(
+      `copy (select * replace ('new' as transaction_id), 'till-7' as cashier
+         from read_parquet('${finance.s3.fileOf(lake, key)}', hive_partitioning = false)) to '${made}' (format parquet)`,
+    );
+    const Key = key.replace('.parquet', '-new.parquet');
+    await finance.s3.call('PutObject', { Bucket: lake, Key, Body: readFileSync(made) });
+    rmSync(made);
+  }
+  connection.closeSync();
+  const { Contents } = await finance.s3.call('ListObjectsV2', { Bucket: lake });
+  return Contents.map((object: object) => lakeFileOf(object)!);
+}
+
+test('a column that comes to the files is copied beside files of before it, and booked once the ledger has it, be that old or new', async () => {
+  const ledger = finance.warehouse();
+  const addColumn = ['sale_lines', 'sale_tenders'].map(
+    (name) => `ALTER TABLE finance.${name} ADD COLUMN cashier varchar(64)`,
+  );
+  const drop = 'DROP SCHEMA finance CASCADE';
+  await sell(aSale({ transactionId: 'old' }));
+  const files = await addFilesWithAnotherColumn();
+  const book = async ({ loadOf, loadStatements }: ReturnType<typeof withAnotherColumn>) => {
+    const load = loadOf(files, finance.buckets.lake, new Date());
+    for (const { key, body } of load.manifests)
+      await finance.s3.call('PutObject', { Bucket: finance.buckets.manifests, Key: key, Body: Buffer.from(body) });
+    await ledger.run(loadStatements(load, finance.buckets.manifests, copyRoleArn));
+  };
+  const booked = async (column: string) =>
+    Promise.all(
+      ['sale_lines', 'sale_tenders'].map((name) =>
+        finance.sql(`SELECT transaction_id, ${column} AS cashier FROM finance.${name} ORDER BY 1`),
+      ),
+    );
+  const sales = (cashier: string | null) =>
+    Array(2).fill([
+      { transaction_id: 'new', cashier },
+      { transaction_id: 'old', cashier: null },
+    ]);
+  const modules = withAnotherColumn(true);
+  const { beforeMigrations, migrations, migrationStatements } = modules;
+  const step = { version: migrations.length + 1, statements: addColumn };
+
+  await book(withAnotherColumn(false));
+  expect(await booked('NULL')).toEqual(sales(null));
+
+  await finance.emptyLedger();
+  await ledger.run(migrationStatements(step, new Date()));
+  await book(modules);
+  expect(await booked('cashier')).toEqual(sales('till-7'));
+
+  await finance.sql(drop);
+  await ledger.run(beforeMigrations);
+  for (const migration of [...migrations, step]) await ledger.run(migrationStatements(migration, new Date()));
+  await book(modules);
+  expect(await booked('cashier')).toEqual(sales('till-7'));
+
+  await finance.sql(drop);
+  await finance.createSchema();
+}, 60_000);
 
 test('a deploy that is killed before or after any of its calls is made good by the next', async () => {
   const clean = async () =>

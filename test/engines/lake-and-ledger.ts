@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -12,6 +13,7 @@ import { oneRowPerKey } from '../../lambdas/base/domain/lake-views';
 import { netOf, type Sale, signOf } from '../../lambdas/base/domain/sale';
 import { saleLines, saleTenders } from '../../lambdas/base/domain/sale-rows';
 import type { Part } from '../../lambdas/serve/finance/create-schema/rights';
+import { type Warehouse, warehouse as warehouseOf } from '../../lambdas/serve/finance/warehouse';
 import { EncryptionKey } from '../../lib/base/encryption-key';
 import { stream } from '../../lib/base/stream';
 import { LakeStack } from '../../lib/serve/lake-stack';
@@ -50,7 +52,7 @@ export function totalsOf(sales: readonly Sale[]): Totals {
   };
 }
 
-const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
+export const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
 /** Roles of the functions that act on the ledger. */
 const roleNames: Readonly<Record<Part, string>> = {
   load: 'tillstream-local-ledger-loader',
@@ -60,6 +62,7 @@ const roleNames: Readonly<Record<Part, string>> = {
   resolve: 'tillstream-local-break-resolver',
   report: 'tillstream-local-reconciliation-reporter',
 };
+const administratorArn = `arn:aws:sts::${localAccount}:assumed-role/administrator/administrator`;
 const adminSecretArn = `arn:aws:secretsmanager:${localRegion}:${localAccount}:secret:redshift!ledger-admin-abcdef`;
 
 /** The lake as its template describes it, on the local engines, and the ledger behind it if asked for. */
@@ -84,6 +87,8 @@ export interface LakeAndLedger {
   settler(): Container;
   /** The warehouse as its administrator finds it. */
   warehouseUrl(): string;
+  /** The same behind the Data API, which takes what Redshift takes. */
+  warehouse(): Warehouse;
   /** Runs the deploy step of the ledger's schema. */
   createSchema(): Promise<{ Status: string; Reason?: string }>;
   /** Empties the ledger's tables, whose schema stays. */
@@ -242,6 +247,19 @@ export async function openLakeAndLedger({ ledger }: { readonly ledger: boolean }
         ...environment,
       }),
     warehouseUrl: () => redshift!.warehouseUrl(),
+    warehouse: () =>
+      warehouseOf(
+        {
+          send: (command: { constructor: { name: string }; input: any }) =>
+            redshift!.data.callAs(administratorArn, command.constructor.name.replace(/Command$/, ''), command.input),
+        } as unknown as RedshiftDataClient,
+        {
+          workgroupName: 'ledger',
+          database: 'tillstream',
+          secretArn: adminSecretArn,
+          remainingMs: () => 60_000,
+        },
+      ),
     settler: () =>
       rig.container('../lambdas/serve/finance/settlement/handler', {
         ...warehouse,

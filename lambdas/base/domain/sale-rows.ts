@@ -2,9 +2,10 @@ import type { Column, LakeRowTable } from './lake-rows';
 import { businessDateOf, netOf, type Sale, signOf, tenderDifferenceOf } from './sale';
 
 /**
- * The rows that a sale becomes in the lake and in the ledger, defined once: the lake's writer, its Glue tables and the
- * ledger's tables in Redshift are all made from this file. Parquet files are loaded by the position of their columns, so
- * a new column goes to the end and an old one never moves.
+ * The rows that a sale becomes in the lake's files, defined once: the lake's writer, its Glue tables and what the ledger
+ * copies are made from this file. Parquet files are loaded by the position of their columns, so a new column is optional
+ * and goes to the end, and an old one never moves. What of it is booked is finance's to say
+ * (lambdas/serve/finance/booked-columns.ts).
  */
 
 export type { Column } from './lake-rows';

@@ -10,6 +10,8 @@ import { type RowTable, saleLines, saleTenders } from './sale-rows';
 /** A column that is worked out when a snapshot is made. */
 export interface DerivedColumn extends Column {
   readonly expression: string;
+  /** The source's last column when this one came: columns that the source gets later come behind, and nothing moves. */
+  readonly after: string;
 }
 
 export interface SnapshotTable {
@@ -31,6 +33,8 @@ export const attemptColumn = 'attempt';
 
 /** Raised when rows of an old snapshot and of a new one can no longer be read alike. */
 export const snapshotSchemaVersion = 1;
+
+const lastOfFirstRelease = 'tender_difference';
 
 const hourMs = 3_600_000;
 const spans = [
@@ -59,6 +63,7 @@ const velocity: DerivedColumn[] = spans.flatMap(([name, words, ms]) => {
       name: `token_count_${name}`,
       type: 'bigint',
       optional: true,
+      after: lastOfFirstRelease,
       comment: `tenders of the same card accepted in the ${words} before`,
       expression: `CASE WHEN card_token IS NULL THEN NULL ELSE COUNT(*) ${over('')} END`,
     },
@@ -66,6 +71,7 @@ const velocity: DerivedColumn[] = spans.flatMap(([name, words, ms]) => {
       name: `token_amount_${name}`,
       type: 'bigint',
       optional: true,
+      after: lastOfFirstRelease,
       comment: `their signed amounts in the same currency, summed`,
       expression: `CASE WHEN card_token IS NULL THEN NULL ELSE COALESCE(SUM(signed_amount) ${over('currency, ')}, 0) END`,
     },
@@ -95,6 +101,12 @@ export const tenderSnapshots: SnapshotTable = {
 
 export const snapshotTables: readonly SnapshotTable[] = [lineSnapshots, tenderSnapshots];
 
+/** In the order in which they came: a derived column behind what the source had at the time. */
 export function snapshotColumns({ source, derived }: SnapshotTable): Column[] {
-  return [...source.columns, ...derived.map(({ expression: _, ...column }) => column)];
+  return source.columns.flatMap((column) => [
+    column,
+    ...derived
+      .filter(({ after }) => after === column.name)
+      .map(({ expression: _, after: __, ...rest }): Column => rest),
+  ]);
 }

@@ -1,9 +1,11 @@
 import { oneRowPerKey } from '../../base/domain/lake-views';
 import type { Column, RowTable } from '../../base/domain/sale-rows';
+import { bookedColumns } from './booked-columns';
 
 /**
- * The ledger's tables as SQL, made from the rows' definition. Everything here runs on Redshift and on PostgreSQL but the
- * attributes, which say how Redshift lays a table out and nothing about what is in it.
+ * A load as SQL: files are copied as the rows' definition has them, and booked as far as the ledger has their columns.
+ * Everything here runs on Redshift and on PostgreSQL but the attributes, which say how Redshift lays a table out and
+ * nothing about what is in it.
  */
 
 /** What only Redshift knows: rows of one sale or payment lie together, days are found without a scan. */
@@ -24,30 +26,12 @@ export const layoutOf: Readonly<Record<string, string>> = {
   reconciliation_resolutions: 'DISTSTYLE KEY DISTKEY (break_id) SORTKEY (resolved_at)',
 };
 
-/** Columns of the files that the ledger has no use for: free text is not bookkeeping. */
-const unused = new Set(['note']);
-
 /** Columns that are dates in the ledger and text in the files. */
 const dates = new Set(['business_date']);
 
 /** What a row has beside what the sale said: when it was new to the ledger, and by which load. */
 const loadedAt = 'loaded_at';
 const loadNumber = 'load_number';
-
-/** The statement that makes a table of the ledger, with Redshift's attributes beside it. */
-export function createLedgerTable({ name, key, columns }: RowTable): string {
-  const definitions = booked(columns).map((column) => {
-    const type = dates.has(column.name) ? 'date' : sqlType(column);
-    return `  ${column.name} ${type}${column.optional ? '' : ' NOT NULL'}`;
-  });
-  return withLayout(
-    `CREATE TABLE finance.${name} (\n${[
-      ...definitions,
-      `  ${loadedAt} timestamp NOT NULL`,
-      `  PRIMARY KEY (${key.join(', ')})`,
-    ].join(',\n')}\n)`,
-  );
-}
 
 /** Puts Redshift's attributes behind a `CREATE TABLE finance.x (...)`. */
 export function withLayout(statement: string): string {
@@ -69,13 +53,14 @@ export function createCopied({ name, columns }: RowTable): string {
     .join(',\n')}\n)`;
 }
 
+/** FILLRECORD: files of before a column came lack it at their end, and have null there. */
 export function copyFiles({ name }: RowTable, manifest: string, roleArn: string): string {
-  return `COPY copied_${name} FROM ${manifest}\nIAM_ROLE ${roleArn}\nFORMAT AS PARQUET MANIFEST`;
+  return `COPY copied_${name} FROM ${manifest}\nIAM_ROLE ${roleArn}\nFORMAT AS PARQUET MANIFEST FILLRECORD`;
 }
 
 /** One row per key of what was copied, as the ledger's columns. MERGE takes no row twice, and no query as its source. */
 export function createArrived(table: RowTable, loadedAtLiteral: string): string {
-  const columns = booked(table.columns).map(({ name }) =>
+  const columns = bookedColumns[table.name].map((name) =>
     dates.has(name) ? `CAST(${name} AS date) AS ${name}` : name,
   );
   const query = oneRowPerKey(table, `copied_${table.name}`, [
@@ -90,10 +75,10 @@ export function createArrived(table: RowTable, loadedAtLiteral: string): string 
  * Books what is new and leaves what is booked: Redshift's MERGE must do something to a row that matches, so it sets the
  * last part of the key to what it is.
  */
-export function mergeArrived({ name, key, columns }: RowTable): string {
+export function mergeArrived({ name, key }: RowTable): string {
   const ledger = `finance.${name}`;
   const arrived = `arrived_${name}`;
-  const names = [...booked(columns).map((column) => column.name), loadedAt, loadNumber];
+  const names = [...bookedColumns[name], loadedAt, loadNumber];
   const last = key.at(-1);
   return [
     `MERGE INTO ${ledger}`,
@@ -103,10 +88,6 @@ export function mergeArrived({ name, key, columns }: RowTable): string {
     `WHEN NOT MATCHED THEN INSERT (${names.join(', ')})`,
     `VALUES (${names.map((column) => `${arrived}.${column}`).join(', ')})`,
   ].join('\n');
-}
-
-function booked(columns: readonly Column[]): Column[] {
-  return columns.filter(({ name }) => !unused.has(name));
 }
 
 function sqlType({ type, bytes }: Column): string {

@@ -21,6 +21,16 @@ test.each(tables)('$name can be read beside what was released of it', ({ name, c
   expect(columnProblem(name, releasedRows[name]!, columns)).toBeUndefined();
 });
 
+test.each(snapshotTables)('$name takes a column that comes to its source behind what it has', (table) => {
+  const columns = [...table.source.columns, { name: 'cashier', type: 'string', optional: true, comment: '' } as const];
+
+  const now = snapshotColumns({ ...table, source: { ...table.source, columns } });
+
+  expect(columnProblem(table.name, releasedRows[table.name]!, now)).toBeUndefined();
+  expect(now.at(-1)!.name).toBe('cashier');
+  expect(now).toHaveLength(columns.length + table.derived.length);
+});
+
 test('no table that was released is gone', () => {
   expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(releasedRows)));
 });

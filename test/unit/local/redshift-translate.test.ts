@@ -136,6 +136,7 @@ test.each([
   ["copy t from 's3://b/k' iam_role default format csv gzip manifest", 'CSV without EMPTYASNULL'],
   ["copy t from 's3://b/k' iam_role default format parquet gzip manifest", 'Parquet with GZIP'],
   ["copy t from 's3://b/k' iam_role default format parquet", 'without MANIFEST'],
+  ["copy t from 's3://b/k' iam_role default format csv gzip emptyasnull manifest fillrecord", 'CSV with FILLRECORD'],
   ["select 'open", 'unterminated'],
 ])('%s is refused', (sql, message) => {
   expect(() => toPostgres(sql)).toThrow(message);
@@ -153,6 +154,7 @@ test('COPY names its table, columns, manifest and role', () => {
       columns: ['a', 'b'],
       manifest: 's3://lake/m.json',
       format: 'parquet',
+      fillRecord: false,
       roleArn: 'arn:aws:iam::000000000000:role/copy',
     },
   });

@@ -1,5 +1,4 @@
-import { rowTables } from '../../../base/domain/sale-rows';
-import { createLedgerTable, withLayout } from '../ledger';
+import { withLayout } from '../ledger';
 import { statementsOf, timestampLiteral, unlessAny } from '../warehouse';
 import closingSql from './closing.sql';
 import dailySql from './daily.sql';
@@ -15,7 +14,7 @@ export interface Migration {
 }
 
 export const migrations: readonly Migration[] = [
-  { version: 1, statements: [...rowTables.map(createLedgerTable), ...statementsOf(ledgerSql).map(withLayout)] },
+  { version: 1, statements: statementsOf(ledgerSql).map(withLayout) },
   { version: 2, statements: statementsOf(settlementSql).map(withLayout) },
   { version: 3, statements: statementsOf(reconciliationSql).map(withLayout) },
   { version: 4, statements: statementsOf(dailySql) },
