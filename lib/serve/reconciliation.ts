@@ -126,6 +126,13 @@ export class Reconciliation extends Construct {
         impact,
       },
       {
+        name: 'DayToReconcile',
+        metric: businessMetric(report, 'DaysToReconcile').with({ statistic: Stats.MAXIMUM, period: Duration.days(1) }),
+        threshold: 0,
+        periods: 1,
+        impact: 'a day that is open no more was restated, and nobody knows whether it still agrees with the gateways',
+      },
+      {
         name: 'UnexplainedDifference',
         metric: daily('UnexplainedMinorUnits', Stats.MAXIMUM),
         threshold: 0,

@@ -193,7 +193,7 @@ describe('what the stacks hold', () => {
         'AWS::Scheduler::Schedule': 2,
       },
       Watch: {
-        'AWS::CloudWatch::Alarm': 99,
+        'AWS::CloudWatch::Alarm': 100,
         'AWS::CloudWatch::Dashboard': 1,
         'AWS::KMS::Key': 1,
         'AWS::SNS::Topic': 1,

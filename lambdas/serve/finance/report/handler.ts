@@ -2,14 +2,14 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
 import { redshiftDataClient, s3Client } from '../../../base/runtime/clients';
 import { requireEnv } from '../../../base/runtime/env';
-import { log } from '../../../base/runtime/log';
+import { countMetrics, log } from '../../../base/runtime/log';
 import { boundSql, dateLiteral, type SqlValues } from '../bound-sql';
 import { addDays, daysBetween } from '../business-day';
 import { outcomeOf, outcomeQuery } from '../reconcile/outcome';
 import { statementsOf, warehouse } from '../warehouse';
 import { workflowInput } from '../workflow-input';
 import classesSql from './classes.sql';
-import { daysCsv, lateCsv } from './day-reports';
+import { daysCsv, daysToReconcile, lateCsv } from './day-reports';
 import daysSql from './days.sql';
 import { breaksCsv, findingOf } from './findings';
 import findingsSql from './findings.sql';
@@ -40,7 +40,7 @@ export interface ReportOutcome {
  * shows them. On failure, wherever: trying again writes all; the page comes last, so that what it refers to is there.
  */
 export async function handler(event: unknown, context: Context): Promise<ReportOutcome> {
-  const { businessDate: to, days } = workflowInput(event, openDays);
+  const { businessDate: to, days, startedAt } = workflowInput(event, openDays);
   const from = addDays(to, 1 - days);
   const ledger = warehouse(redshiftData, {
     workgroupName,
@@ -78,6 +78,9 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
   for (const [key, body] of Object.entries(tables)) await put(key, 'text/csv; charset=utf-8', body);
   const outcome = { page: `${folder}/report.html`, csv: Object.keys(tables) };
   await put(outcome.page, 'text/html; charset=utf-8', page);
+  // The daily run takes the open days anew, and none before them.
+  const firstOpen = addDays(startedAt.toISOString().slice(0, 10), -openDays);
+  countMetrics({ DaysToReconcile: daysToReconcile({ reported }, from, to).filter((day) => day < firstOpen).length });
   log.info('reported', { from, to, breaks: findings.length });
   return outcome;
 }
