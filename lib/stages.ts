@@ -246,7 +246,8 @@ const local: Stage = {
     instanceType: 'db.influx.medium',
     storageGibibytes: 20,
     multipleZones: false,
-    memoryHours: 24,
+    // Here the latest sale can be seen at once.
+    memoryHours: 744,
     salesRetentionDays: 0,
     itemsRetentionDays: 0,
     requestsPerSecond: 50,
@@ -266,7 +267,7 @@ const dev: Stage = {
   streams: { capacity: { shards: 1 }, retentionHours: 24, enhancedFanOut: false },
   databases: { inventory: createdDatabase('inventory', true), orders: createdDatabase('orders', true) },
   replication: { minimumCapacityUnits: 1, maximumCapacityUnits: 2, createServiceRoles: true },
-  merchandising: { ...local.merchandising, salesRetentionDays: 90, itemsRetentionDays: 14 },
+  merchandising: { ...local.merchandising, memoryHours: 24, salesRetentionDays: 90, itemsRetentionDays: 14 },
   badges: { requestsPerSecond: 50, burst: 100, policy: badgePolicy },
   stock: { requestsPerSecond: 50, burst: 100, policy: stockPolicy },
 };

@@ -50,7 +50,7 @@ test('killed before or after any call, repeated and cut otherwise, sums are exac
   const records = [...batchIn('clean'), ...batchIn('clean').slice(0, 5), 'no sale'];
   await write().invoke(kinesisEvent(records));
   const calls = Object.entries(merchandising.rig.calls()).filter(([name]) => !name.endsWith('DescribeEndpoints'));
-  expect(Object.fromEntries(calls)).toEqual({ 's3:PutObject': 1, 'timestream:WriteRecords': 5 });
+  expect(Object.fromEntries(calls)).toEqual({ 's3:PutObject': 1, 'timestream:WriteRecords': 6 });
   await expectExact('clean', batchIn('clean'));
 
   for (const [place, point] of crashPoints(Object.fromEntries(calls)).entries()) {
@@ -147,7 +147,44 @@ test('what is older than the retention, or too far ahead, is counted and stops n
 
   await expectExact('eu', sales);
   // A point of the sale and one of its item, each.
-  expect(container.metric('PointsBeyondRetention')).toBe(6);
+  expect([container.metric('PointsBeyondRetention'), container.metric('PointsAhead')]).toEqual([2, 4]);
+});
+
+test('a source is complete up to what cannot be read yet, however far its marks are', async () => {
+  const hours = (count: number) => now + count * 3_600_000;
+  const sold = (source: string, occurredAt: number) =>
+    aSale({ source, transactionId: `${source}-${occurredAt}`, occurredAt: iso(occurredAt) });
+  const vouch = (...sources: string[]) =>
+    markRecordText({
+      marks: sources.map((source) => ({ source, part: '*', completeThrough: iso(hours(0)) })),
+      acceptedAt: iso(Date.now()),
+      ingestLane: { number: 0, of: 1 },
+    });
+  const minute = (time: number) => iso(Math.floor(time / 60_000) * 60_000);
+
+  await write().invoke(
+    kinesisEvent([
+      ...[sold('pos-eu', hours(-1)), sold('pos-eu', hours(-200)), sold('pos-eu', hours(-90))],
+      ...[sold('web-eu', hours(-2)), sold('web-eu', hours(3)), sold('silent', hours(-100))],
+      vouch('pos-eu', 'web-eu'),
+    ]),
+  );
+  const { body } = await merchandising.ask('completeness');
+  const { body: answer } = await merchandising.ask('totals', range);
+
+  const until = expect.any(String);
+  expect(body).toEqual({
+    completeThrough: minute(hours(-200)),
+    sources: [
+      { source: 'pos-eu', completeThrough: minute(hours(-200)), unreadableUntil: until, lastSaleAt: until },
+      { source: 'silent', completeThrough: null, unreadableUntil: until, lastSaleAt: iso(hours(-100)) },
+      // Three hours ahead: nothing is lacking before then.
+      { source: 'web-eu', completeThrough: minute(hours(0)), lastSaleAt: until },
+    ],
+  });
+  expect(answer.completeness).toEqual(body);
+  const waits = Date.parse(body.sources[0].unreadableUntil) - Date.now();
+  expect([waits > 5.9 * 3_600_000, waits <= 7 * 3_600_000]).toEqual([true, true]);
 });
 
 describe('points in one place', () => {
@@ -263,7 +300,9 @@ describe('beside InfluxDB', () => {
       fc.asyncProperty(order, order, async (one, other) => {
         const event = (places: readonly number[]) => kinesisEvent(places.map((place) => records[place]));
         await deliver(event([...one, ...other.slice(0, 30)]), () => influx.open('write'), [37]);
-        await deliver(event([...other, ...one.slice(0, 30)]), write, [23, 50]);
+        // All of it is to be readable at once, as it is in InfluxDB.
+        const writeAll = () => merchandising.open('write', { MEMORY_HOURS: '8000' });
+        await deliver(event([...other, ...one.slice(0, 30)]), writeAll, [23, 50]);
 
         for (const [question, parameters] of asked) {
           const [told, expected] = await Promise.all([

@@ -1,5 +1,5 @@
 import { wholeSource } from '../../base/domain/completeness-mark';
-import type { PartMarks, SourceArrival } from './time-series';
+import type { PartMarks, SourceArrival, Unreadable } from './time-series';
 
 /** Up to which minute an answer is complete. */
 export interface Completeness {
@@ -14,6 +14,8 @@ export interface SourceCompleteness {
   readonly completeThrough: string | null;
   /** Which of its parts is the furthest behind, where it speaks by parts. */
   readonly slowestPart?: string;
+  /** Sales of it that were accepted can be read by then: late ones, or such that a clock was ahead of. */
+  readonly unreadableUntil?: string;
   /** When its last sale occurred, among those of the last days: old beside a fresh mark, it is quiet; else it is silent. */
   readonly lastSaleAt: string | null;
 }
@@ -24,8 +26,13 @@ const minuteMs = 60_000;
  * What the marks say. A mark counts once it has come through every lane, since only then all that was sent before it is
  * written; where the lanes became more or fewer, the newest set that is whole counts. Of the parts of a source the
  * earliest one counts, and of the sources again. Marks and arrivals may be of several looks: the newest count.
+ * What cannot be read yet is not vouched for.
  */
-export function completenessOf(marks: readonly PartMarks[], arrivals: readonly SourceArrival[]): Completeness {
+export function completenessOf(
+  marks: readonly PartMarks[],
+  arrivals: readonly SourceArrival[],
+  unreadable: readonly Unreadable[] = [],
+): Completeness {
   const bySource = new Map<string, Map<string, PartMarks[]>>();
   for (const mark of marks) {
     const parts = bySource.get(mark.source) ?? new Map<string, PartMarks[]>();
@@ -41,11 +48,14 @@ export function completenessOf(marks: readonly PartMarks[], arrivals: readonly S
     const parts = [...(bySource.get(source) ?? [])].map(([part, some]) => ({ part, through: throughAllLanes(some) }));
     const [slowest] = parts.sort((a, b) => (a.through ?? -Infinity) - (b.through ?? -Infinity));
     const lastSale = lastSales.get(source);
+    const lacking = unreadable.filter((some) => some.source === source);
+    const through = slowest?.through && Math.min(slowest.through, ...lacking.map(({ occurredAt }) => occurredAt));
     return {
       source,
-      completeThrough: slowest?.through === undefined ? null : minute(slowest.through),
+      completeThrough: through === undefined ? null : minute(through),
       ...(slowest === undefined || slowest.part === wholeSource ? {} : { slowestPart: slowest.part }),
-      lastSaleAt: lastSale === undefined ? null : new Date(lastSale).toISOString(),
+      ...(lacking.length === 0 ? {} : { unreadableUntil: iso(Math.max(...lacking.map(({ until }) => until))) }),
+      lastSaleAt: lastSale === undefined ? null : iso(lastSale),
     };
   });
   const vouching = sources.filter(({ source }) => bySource.has(source)).map(({ completeThrough }) => completeThrough);
@@ -85,5 +95,9 @@ function lanesIn(set: string): number {
 }
 
 function minute(time: number): string {
-  return new Date(Math.floor(time / minuteMs) * minuteMs).toISOString();
+  return iso(Math.floor(time / minuteMs) * minuteMs);
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import type { MarkRecord } from '../../base/domain/completeness-mark';
 import { netOf, type Sale, saleKey, signOf } from '../../base/domain/sale';
 import { storable } from '../../base/domain/sale-rows';
+import type { TimeSeriesWriter } from './time-series';
 
 /** One point of a time series. Tags identify the series; fields carry all the rest, every point all of them. */
 export interface Point {
-  readonly measurement: 'sales' | 'items' | 'completeness' | 'arrivals' | 'comparison';
+  readonly measurement: 'sales' | 'items' | 'completeness' | 'arrivals' | 'comparison' | 'unreadable';
   readonly tags: Readonly<Record<string, string>>;
   /** Integers as numbers, text as strings. */
   readonly fields: Readonly<Record<string, number | string>>;
@@ -16,6 +17,9 @@ export interface Point {
 // A line without a category still needs the tag: InfluxDB knows no empty tags.
 const noCategory = 'uncategorized';
 const minuteNs = 60_000_000_000n;
+const hourMs = 3_600_000;
+/** By how much our clock and a database's may differ. */
+const clocksMs = 5 * 60_000;
 
 /** What of a sale its points are made of. */
 export type PointedSale = Pick<
@@ -105,6 +109,38 @@ export function comparedPoint(through: number): Point {
     fields: { compared_through: through },
     timeNs: BigInt(Date.now()) * 1_000_000n,
   };
+}
+
+/**
+ * What was sold so long ago, or is so far ahead, that its points can be read later only, where that is so: a point per
+ * source and hour, which says since when its sales are lacking. To be written before the marks that vouch for them.
+ */
+export function unreadablePointsOf(
+  sales: Iterable<Sale>,
+  { late, early }: Pick<TimeSeriesWriter, 'late' | 'early'>,
+  nowMs: number,
+): Point[] {
+  const earliest = new Map<string, { readonly source: string; readonly until: number; readonly occurredAt: number }>();
+  for (const { source, occurredAt: text } of sales) {
+    const occurredAt = Date.parse(text);
+    const from =
+      late !== undefined && occurredAt < nowMs - late.afterMs + clocksMs
+        ? nowMs + late.withinMs
+        : early !== undefined && occurredAt > nowMs + early.afterMs - clocksMs
+          ? occurredAt + early.withinMs
+          : undefined;
+    if (from === undefined) continue;
+    const until = Math.ceil(from / hourMs) * hourMs;
+    const id = JSON.stringify([source, until]);
+    const known = earliest.get(id);
+    if (known === undefined || occurredAt < known.occurredAt) earliest.set(id, { source, until, occurredAt });
+  }
+  return [...earliest.values()].map(({ source, until, occurredAt }) => ({
+    measurement: 'unreadable',
+    tags: { source, until: String(until) },
+    fields: { occurred_at: occurredAt },
+    timeNs: BigInt(nowMs) * 1_000_000n,
+  }));
 }
 
 /** What of an item's point was a return: a tag for it would double the series of items, which are the most by far. */

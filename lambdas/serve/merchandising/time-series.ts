@@ -1,11 +1,13 @@
 import type { Dimension } from './dimensions';
 import type { Point } from './points';
 
-/** Where points go, and how many of them were too old for the database's retention. */
+/** Where points go, and how many of them were too old for the database's retention, or further ahead than it takes. */
 export interface TimeSeriesWriter {
-  write(points: readonly Point[]): Promise<{ readonly beyondRetention: number }>;
+  write(points: readonly Point[]): Promise<{ readonly beyondRetention: number; readonly ahead?: number }>;
   /** Points older than `afterMs` when they are written can be read within `withinMs` only; absent: all can at once. */
   readonly late?: { readonly afterMs: number; readonly withinMs: number };
+  /** Points further ahead than `afterMs` are not taken: from the lake they come within `withinMs` of their time. */
+  readonly early?: { readonly afterMs: number; readonly withinMs: number };
 }
 
 /** What is asked of the sales between two whole minutes. */
@@ -71,6 +73,13 @@ export interface SourceArrival {
   readonly acceptedAt: number;
 }
 
+/** Sales of a source, since then, that were accepted and cannot be read yet. */
+export interface Unreadable {
+  readonly source: string;
+  readonly occurredAt: number;
+  readonly until: number;
+}
+
 /** There is more than is ever gathered for one answer; a part of it is never given for the whole. */
 export class TooMuchError extends Error {
   constructor(what: string, most: number) {
@@ -91,6 +100,8 @@ export interface TimeSeriesReader {
   marks(since: number, deadline?: AbortSignal): Promise<PartMarks[]>;
   /** The newest sale of each source since then. */
   arrivals(since: number, deadline?: AbortSignal): Promise<SourceArrival[]>;
+  /** What cannot be read yet, of all that was written since then; absent: what is written can be read. */
+  unreadable?(since: number, deadline?: AbortSignal): Promise<Unreadable[]>;
   /** What was accepted before this has been compared with the lake; undefined where nothing of the last weeks says so. */
   comparedThrough(): Promise<number | undefined>;
 }

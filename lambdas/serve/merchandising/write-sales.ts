@@ -5,7 +5,7 @@ import { holdRecords } from '../../base/runtime/held-records';
 import { countMetrics } from '../../base/runtime/log';
 import { salesIn } from '../../base/runtime/sales-in';
 import { readBatch } from '../../base/runtime/stream-batch';
-import { arrivalPointsOf, markPointsOf, pointsOf, SeriesMinutes } from './points';
+import { arrivalPointsOf, markPointsOf, pointsOf, SeriesMinutes, unreadablePointsOf } from './points';
 import type { TimeSeriesWriter } from './time-series';
 
 /**
@@ -27,13 +27,18 @@ export function salesWriter(timeSeries: TimeSeriesWriter): (event: KinesisStream
 
     const once = new Map(sales.map(({ key, sale }) => [key, sale]));
     const points = [...once.values()].flatMap(pointsOf);
-    const { beyondRetention } = await timeSeries.write([...points, ...arrivalPointsOf(once.values())]);
-    // Only now: a mark says that the sales before it are written.
+    const { beyondRetention, ahead = 0 } = await timeSeries.write([
+      ...points,
+      ...arrivalPointsOf(once.values()),
+      ...unreadablePointsOf(once.values(), timeSeries, Date.now()),
+    ]);
+    // Only now: a mark says that the sales before it are written, or that it is written which of them cannot be read.
     await timeSeries.write(marks.flatMap((arrived) => markPointsOf(arrived.marks)));
 
     countMetrics({
-      PointsWritten: points.length - beyondRetention,
+      PointsWritten: points.length - beyondRetention - ahead,
       PointsBeyondRetention: beyondRetention,
+      PointsAhead: ahead,
       PointsPerSeriesMinute: seriesMinutes.add(points),
       Held: unreadable.length,
     });

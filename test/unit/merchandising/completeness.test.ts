@@ -66,6 +66,26 @@ test('five thousand parts in sixteen lanes are put together, and the slowest lan
   expect(completenessOf(partMarksOf(lanes.slice(1)), []).completeThrough).toBeNull();
 });
 
+test('what cannot be read yet holds back its own source, and the whole with it, until it can be', async () => {
+  let clock = now;
+  const sale = { source: 'pos-eu', occurredAt: minute(-60), until: minute(-60 - 360) };
+  const reader = {
+    marks: async () => [marks('pos-eu', '*', -(clock - now) / 60_000), marks('web-eu', '*', -(clock - now) / 60_000)],
+    arrivals: async () => [],
+    unreadable: async () => [sale],
+  } as unknown as TimeSeriesReader;
+  const client = new SalesClient(reader, () => clock);
+  const at = async (minutes: number) => {
+    clock = now + minutes * 60_000;
+    const { completeThrough, sources } = await client.completeness();
+    return [completeThrough, sources[0]!.unreadableUntil, sources[1]!.completeThrough];
+  };
+
+  expect(await at(59)).toEqual([iso(minute(-59)), undefined, iso(minute(-59))]);
+  expect(await at(90)).toEqual([iso(sale.occurredAt), iso(sale.until), iso(minute(-90))]);
+  expect(await at(421)).toEqual([iso(minute(-421)), undefined, iso(minute(-421))]);
+});
+
 describe('between two looks at the whole week', () => {
   let clock = now;
   let written: PartMarks[];

@@ -27,6 +27,8 @@ const values: Readonly<Record<Point['measurement'], Readonly<Record<string, numb
   completeness: { lane: 16, part: retailer.locations, source: 1 },
   arrivals: { source: 50 },
   comparison: { beside: 1 },
+  // Of LiveAnalytics only, for two days of hours.
+  unreadable: { source: 50, until: 48 },
 };
 
 test('the series of a million items, 5,000 locations and 20 regions stay under the ceiling', () => {

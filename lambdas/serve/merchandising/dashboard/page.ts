@@ -27,6 +27,7 @@ interface Completeness {
     readonly source: string;
     readonly completeThrough: string | null;
     readonly slowestPart?: string;
+    readonly unreadableUntil?: string;
     readonly lastSaleAt: string | null;
   }[];
 }
@@ -197,12 +198,16 @@ function showBars(target: HTMLElement, rows: readonly Row[], leftOut: number): v
 
 function showSources({ sources }: Completeness): void {
   const time = (text: string | null) => (text === null ? '–' : new Date(text).toLocaleString());
-  const rows = sources.map(({ source, completeThrough, slowestPart, lastSaleAt }) => {
+  const rows = sources.map(({ source, completeThrough, slowestPart, unreadableUntil, lastSaleAt }) => {
     const isLate = completeThrough !== null && Date.now() - Date.parse(completeThrough) > lateMs;
     const state = completeThrough === null ? 'does not say' : isLate ? 'silent' : 'complete';
     return node('tr', '', '', [
       node('td', source),
-      node('td', state, isLate ? 'late' : ''),
+      node(
+        'td',
+        unreadableUntil === undefined ? state : `late sales, there by ${time(unreadableUntil)}`,
+        isLate ? 'late' : '',
+      ),
       node('td', time(completeThrough) + (slowestPart === undefined ? '' : ` (${slowestPart})`)),
       node('td', time(lastSaleAt)),
     ]);

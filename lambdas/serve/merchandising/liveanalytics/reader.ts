@@ -3,7 +3,7 @@ import type { Point } from '../points';
 import { gathered, rankedItems, sumsOfPoints } from '../sums';
 import { type TimeSeriesReader, TooMuchError } from '../time-series';
 import { byFreshEndpoint } from './fresh-endpoint';
-import { marksSql, newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
+import { earliestSql, marksSql, newestSql, rankingSql, type Source, sumsSql, windowOffsetMs } from './sql';
 import { type Tables, tableOf } from './tables';
 
 export interface LiveAnalyticsReaderOptions {
@@ -84,6 +84,16 @@ export function liveAnalyticsReader(options: LiveAnalyticsReaderOptions): TimeSe
         source: source!,
         occurredAt: Number(occurred_at),
         acceptedAt: Number(at),
+      }));
+    },
+
+    async unreadable(since, deadline) {
+      const source = sourceOf('unreadable', sinceThen(since));
+      const sql = earliestSql(source, 'occurred_at', ['source', 'until'], mostRows);
+      return (await ask(sql, { most: mostRows, deadline })).map(({ source, until, occurred_at }) => ({
+        source: source!,
+        occurredAt: Number(occurred_at),
+        until: Number(until),
       }));
     },
 

@@ -78,6 +78,12 @@ export function marksSql(source: Source, most: number): string {
   ].join(' ');
 }
 
+/** The earliest value of a field for each set of dimensions. */
+export function earliestSql(source: Source, field: string, by: readonly string[], most: number): string {
+  const dimensions = by.map(name).join(', ');
+  return `SELECT ${dimensions}, min(${name(field)}) AS ${name(field)} ${from(source)} GROUP BY ${dimensions} ${oneMoreThan(most)}`;
+}
+
 /** That one tells of all that would be left out. */
 function oneMoreThan(most: number): string {
   return `LIMIT ${wholeNumber(most) + 1}`;

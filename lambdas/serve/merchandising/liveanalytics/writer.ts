@@ -35,11 +35,13 @@ const dayMs = 24 * hourMs;
 const futureMs = 15 * 60_000;
 /** When what went into the magnetic store can be read, as AWS says. */
 const magneticMs = 6 * hourMs;
+/** When the hourly comparison with the lake has surely written what was ahead: its hour and the lake's delay go before. */
+const comparedMs = 6 * hourMs;
 
 /**
  * Timestream for LiveAnalytics. The later write of a point wins, as in InfluxDB: the clock makes its version, and a point
  * that meets a version not below its own (another clock was ahead) is written once more, above it. What lies before the
- * retention, or further ahead than Timestream takes, is counted. Anything else that is refused is thrown and tried again.
+ * retention, or further ahead than Timestream takes, is counted, each by itself. Anything else that is refused is thrown and tried again.
  */
 export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSeriesWriter {
   const { openClient, tables, salesRetentionDays, itemsRetentionDays, memoryHours, now = Date.now } = options;
@@ -47,15 +49,17 @@ export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSe
 
   return {
     late: { afterMs: memoryHours * hourMs, withinMs: magneticMs },
+    early: { afterMs: futureMs, withinMs: comparedMs },
     async write(points) {
       const startedMs = now();
-      const kept = points.filter((point) => isKept(point, startedMs));
-      let beyondRetention = points.length - kept.length;
+      const taken = points.filter(({ timeNs }) => timeNs < BigInt(startedMs + futureMs) * 1_000_000n);
+      const kept = taken.filter((point) => isKept(point, startedMs));
+      let beyondRetention = taken.length - kept.length;
       await inParallel(callsOf(kept), callsAtOnce, async ([measurement, records]) => {
         const beyond = await writeRecords(measurement, records, startedMs, attempts);
         beyondRetention += beyond;
       });
-      return { beyondRetention };
+      return { beyondRetention, ahead: points.length - taken.length };
     },
   };
 
@@ -63,7 +67,7 @@ export function liveAnalyticsWriter(options: LiveAnalyticsWriterOptions): TimeSe
     const days = measurement === 'items' ? itemsRetentionDays : salesRetentionDays;
     // Timestream knows no time before 1970.
     const oldestMs = days === 0 ? 0 : Math.max(0, nowMs - days * dayMs);
-    return timeNs >= BigInt(oldestMs) * 1_000_000n && timeNs < BigInt(nowMs + futureMs) * 1_000_000n;
+    return timeNs >= BigInt(oldestMs) * 1_000_000n;
   }
 
   /** Writes records of one table; answers how many of them lay beyond its retention after all. */

@@ -1,6 +1,6 @@
 import { type Completeness, completenessOf } from '../completeness';
 import type { Dimension } from '../dimensions';
-import type { PartMarks, SourceArrival, Sums, TimeSeriesReader } from '../time-series';
+import type { PartMarks, SourceArrival, Sums, TimeSeriesReader, Unreadable } from '../time-series';
 import { changeOf, type Figures, figuresOf } from './figures';
 import { type SalesQuestion, weekBefore } from './request';
 
@@ -33,6 +33,8 @@ const marksKeptMs = 7 * 86_400_000;
 /** So often all marks and arrivals of that time are looked at, which may be hundreds of millions; in between the newest. */
 const lookBackEveryMs = 10 * 60_000;
 const newestMs = 30 * 60_000;
+/** The door takes sales that are a day ahead, and they are there some hours after their time. */
+const unreadableMs = 2 * 86_400_000;
 
 interface Heard {
   readonly marks: readonly PartMarks[];
@@ -49,20 +51,32 @@ export class SalesClient {
     private readonly now: () => number = Date.now,
   ) {}
 
+  async completeness(deadline?: AbortSignal): Promise<Completeness> {
+    const { marks, arrivals } = await this.#heard(deadline);
+    return completenessOf(marks, arrivals, await this.#unreadable(deadline));
+  }
+
   /**
    * What was heard earlier only makes an answer claim less: a part's newest mark counts, and one that is missing here
    * (written more than half an hour after the door took it) is found within ten minutes.
    */
-  async completeness(deadline?: AbortSignal): Promise<Completeness> {
+  async #heard(deadline: AbortSignal | undefined): Promise<Heard> {
     const now = Math.floor(this.now() / minuteMs) * minuteMs;
     const before = this.#lookedBack;
     if (before !== undefined && now - before.at < lookBackEveryMs) {
       const { marks, arrivals } = await this.#heardSince(now - newestMs, deadline);
-      return completenessOf([...before.marks, ...marks], [...before.arrivals, ...arrivals]);
+      return { marks: [...before.marks, ...marks], arrivals: [...before.arrivals, ...arrivals] };
     }
     const heard = await this.#heardSince(now - marksKeptMs, deadline);
     this.#lookedBack = { at: now, ...heard };
-    return completenessOf(heard.marks, heard.arrivals);
+    return heard;
+  }
+
+  /** Asked for after the marks: what they vouch for and cannot be read was written before them. */
+  async #unreadable(deadline: AbortSignal | undefined): Promise<Unreadable[]> {
+    const now = this.now();
+    const written = await this.reader.unreadable?.(Math.floor(now / minuteMs) * minuteMs - unreadableMs, deadline);
+    return (written ?? []).filter(({ occurredAt, until }) => occurredAt < now && until > now);
   }
 
   async #heardSince(since: number, deadline: AbortSignal | undefined): Promise<Heard> {
@@ -76,10 +90,10 @@ export class SalesClient {
   async ask(question: SalesQuestion, deadline?: AbortSignal): Promise<SalesAnswer> {
     const { from, to, by, everyMinutes, compare } = question;
     // Before the figures: what they hold may be newer than what is claimed, never older.
-    const completeness = await this.completeness(deadline);
+    const { marks, arrivals } = await this.#heard(deadline);
     const before = compare ? this.#weekBefore(question) : undefined;
-    const [rows, leftOut] =
-      by === 'item' ? await this.#items(question, before, deadline) : await this.#rows(question, before, deadline);
+    const figures = by === 'item' ? this.#items(question, before, deadline) : this.#rows(question, before, deadline);
+    const [[rows, leftOut], unreadable] = await Promise.all([figures, this.#unreadable(deadline)]);
     return {
       from: iso(from),
       to: iso(to),
@@ -87,7 +101,7 @@ export class SalesClient {
       ...(by === undefined ? {} : { by }),
       ...(everyMinutes === undefined ? {} : { everyMinutes }),
       ...(before === undefined ? {} : { comparedWith: { from: iso(before.from), to: iso(before.to) } }),
-      completeness,
+      completeness: completenessOf(marks, arrivals, unreadable),
       rows,
       leftOut,
     };
