@@ -45,7 +45,6 @@ export class LakeCompaction extends Construct {
       // Athena works; this one waits.
       timeout: Duration.minutes(15),
       memoryMebibytes: 512,
-      // Two at once would do the same work twice.
     });
     const names = lakeViews.flatMap(({ view, table }) => [view, table.name, compactedName(table)]);
     const catalog = `arn:${Aws.PARTITION}:glue:${Stack.of(this).region}:${Aws.ACCOUNT_ID}`;

@@ -68,6 +68,24 @@ test('a file that comes later than any can is read again by the views, and compa
   expect(await compact()).toEqual({ dates: 0, left: 0 });
 });
 
+test('a run that was overtaken by another, which knew one file more, hides nothing and leaves the date to it', async () => {
+  await arrive(at('2026-03-04', 'A'));
+  const faster = lake.compactor();
+  lake.rig.intercept({ operation: 'athena:StartQueryExecution' }, async (input, proceed) => {
+    const unloaded = await proceed(input);
+    await arrive(at('2026-03-04', 'late'));
+    await faster.invoke({});
+    return unloaded;
+  });
+
+  const overtaken = await compact();
+
+  expect(overtaken).toEqual({ dates: 0, left: 0 });
+  const { rows, files } = await lake.ask('select transaction_id from sales order by 1');
+  expect(rows.flat()).toEqual(['A', 'late']);
+  expect(files.every((file) => file.includes('/compacted/'))).toBe(true);
+});
+
 test('killed before or after a call, it loses no row, and the next run makes good', async () => {
   const crashes: Crash[] = [
     { operation: 'athena:StartQueryExecution', call: 2, when: 'after' },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
 import { compactedName, lakeViewColumns, lakeViewQuery, oneRowPerKeyOfDate } from '../../../base/domain/lake-views';
 import { lakeViews, partitionColumn, type RowTable } from '../../../base/domain/sale-rows';
@@ -39,7 +39,9 @@ export interface CompactOutcome {
  * next. On repeat or after a crash: a date counts as compacted by its mark, the last write, made when the compacted rows
  * were found to be the delivered ones; without it the date is compacted anew, into a folder of its own. A file that comes
  * later than any can: its date's mark is no longer that of its files, so the next run has the views read the delivered
- * files again, from that date on, before it compacts it anew.
+ * files again, from that date on, before it compacts it anew. Beside another run: the list of a date's compacted files is
+ * replaced only as this run found it before it read a row, so what a mark vouches for is never taken back by older rows;
+ * the slower run leaves the date to the faster.
  */
 export async function handler(_event: unknown, context: Context): Promise<CompactOutcome> {
   const queries = lakeQueries(athena, {
@@ -61,8 +63,7 @@ export async function handler(_event: unknown, context: Context): Promise<Compac
           left += 1;
           continue;
         }
-        await compact(queries, table, date);
-        done += 1;
+        if (await compact(queries, table, date)) done += 1;
       }
       if (due.length === 0) continue;
       dates = await look(table);
@@ -96,15 +97,22 @@ async function point(
   await queries.run(`CREATE OR REPLACE VIEW ${view} AS\n${lakeViewQuery(table, compactedBefore(dates))}`);
 }
 
-async function compact(queries: LakeQueries, table: RowTable, { date, keys }: CompactedDate): Promise<void> {
+/** False when another run has compacted the date meanwhile. */
+async function compact(queries: LakeQueries, table: RowTable, { date, keys }: CompactedDate): Promise<boolean> {
+  const listKey = `compacted/lists/${table.name}/${partitionColumn}=${date}/files.txt`;
+  const before = await tagOf(listKey);
   const folder = `compacted/files/${table.name}/${partitionColumn}=${date}/${randomUUID()}/`;
   const columns = table.columns.map(({ name }) => name);
   const delivered = oneRowPerKeyOfDate(table, date);
   await queries.run(unload(delivered, `s3://${lakeBucketName}/${folder}`));
-  await put(
-    `compacted/lists/${table.name}/${partitionColumn}=${date}/files.txt`,
-    (await list(folder)).map((key) => `s3://${lakeBucketName}/${key}\n`).join(''),
-  );
+  const files = (await list(folder)).map((key) => `s3://${lakeBucketName}/${key}\n`).join('');
+  try {
+    await put(listKey, files, before === undefined ? { IfNoneMatch: '*' } : { IfMatch: before });
+  } catch (error) {
+    if (!/^(PreconditionFailed|ConditionalRequestConflict)$/.test((error as Error).name)) throw error;
+    log.info('another run compacts this date', { table: table.name, date });
+    return false;
+  }
   const compacted = `SELECT ${columns.join(', ')} FROM ${compactedName(table)} WHERE ${partitionColumn} = '${date}'`;
   const difference = differenceOf(
     await state(queries, table, delivered, date),
@@ -113,6 +121,7 @@ async function compact(queries: LakeQueries, table: RowTable, { date, keys }: Co
   if (difference !== undefined)
     throw new Error(`${table.name} of ${date}, compacted: ${difference.replace('the manifest says', 'delivered was')}`);
   await put(`compacted/marks/${table.name}/${date}/${fingerprintOf(keys)}`, `${keys.length} files\n`);
+  return true;
 }
 
 async function state(queries: LakeQueries, table: RowTable, rows: string, date: string): Promise<Statement> {
@@ -122,8 +131,24 @@ async function state(queries: LakeQueries, table: RowTable, rows: string, date: 
   return statementOf(row, sums[table.name]);
 }
 
-async function put(key: string, body: string): Promise<void> {
-  await s3.send(new PutObjectCommand({ Bucket: lakeBucketName, Key: key, ContentType: 'text/plain', Body: body }));
+/** What an object is now; undefined while there is none. */
+async function tagOf(key: string): Promise<string | undefined> {
+  try {
+    return (await s3.send(new HeadObjectCommand({ Bucket: lakeBucketName, Key: key }))).ETag;
+  } catch (error) {
+    if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+async function put(
+  key: string,
+  body: string,
+  condition: { IfMatch?: string; IfNoneMatch?: string } = {},
+): Promise<void> {
+  await s3.send(
+    new PutObjectCommand({ Bucket: lakeBucketName, Key: key, ContentType: 'text/plain', Body: body, ...condition }),
+  );
 }
 
 async function list(prefix: string): Promise<string[]> {
