@@ -120,6 +120,8 @@ export class FinanceStack extends Stack {
       properties: { revision: String(schemaVersion), ledgerUsers },
     });
     schema.node.addDependency(workgroup, createSchema);
+    // A loader books into columns that are there.
+    load.node.addDependency(schema);
 
     runEvery(this, 'Schedule', {
       minutes: stage.finance.loadEveryMinutes,

@@ -261,6 +261,28 @@ test('the schema reaches a ledger that has sales: what was there before is in th
   expect(await contradictions()).toEqual([]);
 });
 
+test('what a loader of before books without a number changes no report, and is late once it has one', async () => {
+  await sell('2026-11-21', { transactionId: 'a' });
+  await closeDay('2026-11-21');
+  const unnumbered = bookedBy(7, { what: 'sale', day: '2026-11-21', currency: 'EUR' })
+    .replaceAll(', load_number)', ')')
+    .replaceAll(', LOCALTIMESTAMP, 7)', ', LOCALTIMESTAMP)');
+  await client.query(unnumbered);
+
+  await closeDay('2026-11-21', 'run-2');
+
+  expect(await revisions()).toEqual(['2026-11-21 1 EUR 1+0/1/1 510 510']);
+  expect(await lateSales()).toEqual(['2026-11-21 null T-7 1/1 7 7']);
+  expect(await contradictions()).toEqual([]);
+
+  await finance.loader().invoke({});
+  await closeDay('2026-11-21', 'run-3');
+
+  expect((await revisions()).at(-1)).toBe('2026-11-21 2 EUR 2+0/2/2 517 517');
+  expect(await lateSales()).toEqual(['2026-11-21 2 T-7 1/1 7 7']);
+  expect(await contradictions()).toEqual([]);
+});
+
 test('the report shows what came late: in which revision, how much, and what waits for the next close', async () => {
   const reporter = finance.part('report', { OPEN_DAYS: '2', REPORT_BUCKET_NAME: finance.buckets.reports });
   const report = (executionName: string) =>

@@ -9,7 +9,7 @@ FROM (
 WHERE place = 1;
 
 -- The days that get a revision: of those asked for, the ones that have none; and whichever was reported, however long ago,
--- and has more lines or tenders now. Rows are only ever added to the ledger, so a day that moved has more of them.
+-- and has more lines or tenders now. What has no load's number yet (closing.sql) is later than this. Rows are only ever added to the ledger, so a day that moved has more of them.
 CREATE TEMP TABLE moved AS
 SELECT
   days.business_date, COALESCE(latest.revision, 0) + 1 AS revision, latest.load_number AS after_load_number, days.lines,
@@ -19,9 +19,9 @@ FROM (
   FROM (
     SELECT business_date, 0 AS lines, 0 AS tenders FROM asked
     UNION ALL
-    SELECT business_date, COUNT(*), 0 FROM finance.sale_lines GROUP BY business_date
+    SELECT business_date, COUNT(*), 0 FROM finance.sale_lines WHERE load_number IS NOT NULL GROUP BY business_date
     UNION ALL
-    SELECT business_date, 0, COUNT(*) FROM finance.sale_tenders GROUP BY business_date
+    SELECT business_date, 0, COUNT(*) FROM finance.sale_tenders WHERE load_number IS NOT NULL GROUP BY business_date
   ) AS booked
   GROUP BY business_date
 ) AS days
@@ -85,11 +85,13 @@ FROM (
       0 AS tendered
     FROM finance.sale_lines AS line
     JOIN moved ON moved.business_date = line.business_date
+    WHERE line.load_number IS NOT NULL
     GROUP BY line.business_date, line.currency
     UNION ALL
     SELECT tender.business_date, tender.currency, 0, 0, 0, 0, 0, 0, COUNT(*), SUM(tender.signed_amount)
     FROM finance.sale_tenders AS tender
     JOIN moved ON moved.business_date = tender.business_date
+    WHERE tender.load_number IS NOT NULL
     GROUP BY tender.business_date, tender.currency
   ) AS sides
   GROUP BY business_date, currency

@@ -1,11 +1,18 @@
 -- Closing business days. A load has a number, in the order in which loads became a part of the ledger; no clock says that.
 -- What was there before loads were numbered has none: 0. The files' table comes first, as in a load: whoever is under way
--- is waited for, and nobody waits crosswise.
-ALTER TABLE finance.loaded_files ADD COLUMN load_number bigint NOT NULL DEFAULT 0;
+-- is waited for, and nobody waits crosswise. No default: a loader of before (a rollback, a run that is under way) would
+-- book below every report with it. Its rows have null, which is later than all reports, until the next run numbers them.
+ALTER TABLE finance.loaded_files ADD COLUMN load_number bigint;
 
-ALTER TABLE finance.sale_lines ADD COLUMN load_number bigint NOT NULL DEFAULT 0;
+UPDATE finance.loaded_files SET load_number = 0;
 
-ALTER TABLE finance.sale_tenders ADD COLUMN load_number bigint NOT NULL DEFAULT 0;
+ALTER TABLE finance.sale_lines ADD COLUMN load_number bigint;
+
+UPDATE finance.sale_lines SET load_number = 0;
+
+ALTER TABLE finance.sale_tenders ADD COLUMN load_number bigint;
+
+UPDATE finance.sale_tenders SET load_number = 0;
 
 -- Every time that a day was reported: revision 1 when it was closed, another one when more was booked on it since. Nothing
 -- in here is ever changed; the newest revision is how the day stands.
@@ -75,7 +82,7 @@ FROM (
 JOIN finance.day_reports AS closed
   ON closed.business_date = came.business_date
   AND closed.revision = 1
-  AND closed.load_number < came.load_number
+  AND (closed.load_number < came.load_number OR came.load_number IS NULL)
 LEFT JOIN finance.day_reports AS restated
   ON restated.business_date = came.business_date
   AND restated.after_load_number < came.load_number

@@ -5,7 +5,7 @@ import { requireEnv } from '../../../base/runtime/env';
 import { countMetrics, log } from '../../../base/runtime/log';
 import { guardStopped, type Warehouse, warehouse } from '../warehouse';
 import { listLake } from './lake-files';
-import { loadedFilesQuery, loadGuard, loadOf, loadStatements, newestLoadedDateQuery } from './load';
+import { loadedFilesQuery, loadGuard, loadOf, loadStatements, newestLoadedDateQuery, numberStatements } from './load';
 import { type LakeFile, lagMinutes, listFrom, loadsOf, newFiles } from './new-files';
 
 const workgroupName = requireEnv('WORKGROUP_NAME');
@@ -69,7 +69,8 @@ export async function handler(_event: unknown, context: Context): Promise<LoadOu
 }
 
 async function filesWaitingFor(ledger: Warehouse): Promise<LakeFile[]> {
-  const [[newestDate] = []] = await ledger.rows(newestLoadedDateQuery);
+  const [[newestDate, unnumbered] = []] = await ledger.rows(newestLoadedDateQuery);
+  if (Number(unnumbered) > 0) await ledger.run(numberStatements);
   const from = listFrom(newestDate, lookBackDays);
   // The ledger last: a file that is loaded between the two is not seen as new.
   const offered = await listLake(s3, lakeBucketName, from);

@@ -86,4 +86,21 @@ export function loadedFilesQuery(from: string | undefined): string {
   return `SELECT object_key\nFROM finance.loaded_files${from === undefined ? '' : `\nWHERE accepted_date >= ${literal(from)}`}`;
 }
 
-export const newestLoadedDateQuery = 'SELECT CAST(MAX(accepted_date) AS varchar(10)) FROM finance.loaded_files';
+/** The newest date, and how many files were booked without a load's number. */
+export const newestLoadedDateQuery = [
+  'SELECT CAST(MAX(accepted_date) AS varchar(10)), COUNT(*) - COUNT(load_number)',
+  'FROM finance.loaded_files',
+].join('\n');
+
+/**
+ * Gives what a loader of before has booked without a number one, as if it were loaded now: so it is later than every day's
+ * report, and the next close restates the days. Numbers stay in the order in which they were given, under the loads' lock.
+ */
+export const numberStatements: readonly string[] = [
+  'LOCK TABLE finance.loaded_files',
+  createThisLoad,
+  ...['sale_lines', 'sale_tenders', 'loaded_files'].map(
+    (table) =>
+      `UPDATE finance.${table}\nSET load_number = (SELECT load_number FROM this_load)\nWHERE load_number IS NULL`,
+  ),
+];
