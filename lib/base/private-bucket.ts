@@ -8,8 +8,8 @@ import { removalOf } from './encryption-key';
 export interface PrivateBucketProps {
   readonly stage: Stage;
   readonly key: Key;
-  /** Objects go after this many days; kept for ever when absent. */
-  readonly expireAfterDays?: number;
+  /** Objects go after this many days, all of them or those of each folder; kept for ever when absent. */
+  readonly expireAfterDays?: number | Readonly<Record<`${string}/`, number>>;
   /** No version of an object can be deleted for this many days, but by who may bypass governance; absent: no lock. */
   readonly lockDays?: number;
 }
@@ -35,8 +35,12 @@ export function privateBucket(
       {
         abortIncompleteMultipartUploadAfter: Duration.days(7),
         noncurrentVersionExpiration: Duration.days(90),
-        ...(expireAfterDays === undefined ? {} : { expiration: Duration.days(expireAfterDays) }),
+        ...(typeof expireAfterDays === 'number' ? { expiration: Duration.days(expireAfterDays) } : {}),
       },
+      ...Object.entries(typeof expireAfterDays === 'object' ? expireAfterDays : {}).map(([prefix, days]) => ({
+        prefix,
+        expiration: Duration.days(days),
+      })),
     ],
     removalPolicy: removalOf(stage),
     autoDeleteObjects: stage.emptyBuckets,

@@ -12,6 +12,8 @@ export interface QueryWorkgroupProps {
   /** People choose it by this name in Athena. */
   readonly name: string;
   readonly description: string;
+  /** Folders beside the results, and after how many days what lies there goes. */
+  readonly folders?: Readonly<Record<`${string}/`, number>>;
 }
 
 // Results are answers, not data: whoever wants one again asks again.
@@ -24,17 +26,21 @@ const resultDays = 7;
 export class QueryWorkgroup extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** Results, and what UNLOAD writes for a while. They go after a week. */
+  /** Results, which go after a week, and the folders beside them. */
   readonly results: Bucket;
   readonly key: Key;
   readonly resource: CfnWorkGroup;
 
-  constructor(scope: Construct, id: string, { stage, key, name, description }: QueryWorkgroupProps) {
+  constructor(scope: Construct, id: string, { stage, key, name, description, folders }: QueryWorkgroupProps) {
     super(scope, id);
     this.name = name;
     this.key = key;
     this.arn = `arn:${Aws.PARTITION}:athena:${Stack.of(this).region}:${Aws.ACCOUNT_ID}:workgroup/${name}`;
-    this.results = privateBucket(this, 'Results', { stage, key, expireAfterDays: resultDays });
+    this.results = privateBucket(this, 'Results', {
+      stage,
+      key,
+      expireAfterDays: { 'results/': resultDays, ...folders },
+    });
     this.resource = new CfnWorkGroup(this, 'Workgroup', {
       name,
       description,

@@ -26,6 +26,16 @@ export interface LakeSnapshotsProps extends LakePlace {
 
 /** Of what is on its way, in the bucket of results (lambdas/serve/lake/snapshot/snapshot-files.ts). */
 const underWay = 'snapshots';
+
+/**
+ * How long that is kept. A snapshot of which a part is stored can be ended only as it was decided, out of the files that
+ * were unloaded for it: these outlive the lock under which the part lies.
+ */
+export function snapshotFolders({ lake }: Stage): Readonly<Record<`${string}/`, number>> {
+  const days = (lake.snapshotLockDays ?? 0) + 90;
+  return { [`${underWay}/inputs/`]: 7, [`${underWay}/decided/`]: days, [`${underWay}/unloaded/`]: days };
+}
+
 const impact = 'data science has no training set of the last week';
 
 /**

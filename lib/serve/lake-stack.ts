@@ -12,7 +12,7 @@ import type { Signal } from '../base/signal';
 import { StreamConsumer } from '../base/stream-consumer';
 import type { Stage } from '../stages';
 import { LakeCompaction } from './lake-compaction';
-import { LakeSnapshots } from './lake-snapshots';
+import { LakeSnapshots, snapshotFolders } from './lake-snapshots';
 import { type LakePlace, LakeTable } from './lake-table';
 import { LakeView } from './lake-views';
 
@@ -74,6 +74,7 @@ export class LakeStack extends Stack {
       key,
       name: `tillstream-${stage.name}`,
       description: 'Queries on the lake of sales',
+      folders: snapshotFolders(stage),
     });
 
     const snapshots = new LakeSnapshots(this, 'Snapshots', {

@@ -51,6 +51,25 @@ test('the lake and the snapshots keep every object for ever, in every version', 
   }
 });
 
+test('what a snapshot was decided to be, and is made of, outlives the lock of the parts that are stored', () => {
+  const [{ Properties: results }] = Object.entries<any>(template.findResources('AWS::S3::Bucket'))
+    .filter(([id]) => id.startsWith('Queries'))
+    .map(([, bucket]) => bucket) as [any];
+  const [lock] = Object.values<any>(template.findResources('AWS::S3::Bucket')).flatMap(
+    ({ Properties }) => Properties.ObjectLockConfiguration?.Rule.DefaultRetention.Days ?? [],
+  );
+  const rules: { Prefix?: string; ExpirationInDays?: number }[] = results.LifecycleConfiguration.Rules;
+  const daysOf = (key: string) =>
+    rules
+      .filter(({ Prefix = '', ExpirationInDays }) => ExpirationInDays !== undefined && key.startsWith(Prefix))
+      .map(({ ExpirationInDays }) => ExpirationInDays!);
+
+  expect(lock).toBeGreaterThan(0);
+  for (const folder of ['decided', 'unloaded'])
+    expect(Math.min(...daysOf(`snapshots/${folder}/x`))).toBeGreaterThan(lock);
+  for (const folder of ['results', 'snapshots/inputs']) expect(daysOf(`${folder}/x`)).toEqual([7]);
+});
+
 test.each(rowTables)(
   '$name is a table that Athena reads by date without registered partitions',
   ({ name, columns }) => {

@@ -14,7 +14,7 @@ import type { InputFile, Manifest, StoredFile } from './snapshot';
 export interface SnapshotBuckets {
   readonly lake: string;
   readonly snapshots: string;
-  /** Where Athena leaves results: what is unloaded waits here until it is copied, and goes after some days. */
+  /** Where Athena leaves results: what is unloaded waits here until it is copied, longer than a copied part is locked. */
   readonly results: string;
 }
 
