@@ -4,8 +4,9 @@ import { addDays, addWeekdays, daysBetween } from '../../../lambdas/serve/financ
 import { gatewayTermsOf } from '../../../lambdas/serve/finance/gateway-terms';
 import { outcomeOf } from '../../../lambdas/serve/finance/reconcile/outcome';
 import { reconciliationStatements } from '../../../lambdas/serve/finance/reconcile/reconciliation';
-import { breaksCsv, findingColumns } from '../../../lambdas/serve/finance/report/findings';
+import { breaksCsv, findingColumns, findingOf } from '../../../lambdas/serve/finance/report/findings';
 import { money } from '../../../lambdas/serve/finance/report/money';
+import { reportPage } from '../../../lambdas/serve/finance/report/report-page';
 import { readResolution } from '../../../lambdas/serve/finance/resolve/resolution';
 import { workflowInput } from '../../../lambdas/serve/finance/workflow-input';
 import { terms } from '../../reconciliation/planted-month';
@@ -156,6 +157,19 @@ describe('a resolution', () => {
   ])('%j is refused', (event, message) => {
     expect(readResolution(event)).toEqual({ refused: expect.stringMatching(message) });
   });
+});
+
+test('a report whose files do not hold all says so', () => {
+  const page = (breaks: string) =>
+    reportPage({
+      ...{ from: '2026-11-26', to: '2026-11-27', writtenAt: new Date(0), unexplained: false, explainedPercent: 100 },
+      ...{ days: [], totals: [], reported: [], findings: [findingOf([])], lateSales: 2 },
+      classes: [['amount', 'adyen', 'EUR', '0-1', breaks, breaks, '5']],
+      waiting: [['2026-11-27', 'EUR', '2', '1', '0', '1']],
+    });
+
+  expect(page('100001')).toMatch(/The first 1 of 100\D001 breaks with their evidence.*; All late sales, one by one/);
+  expect(page('1')).toContain('All breaks with their evidence');
 });
 
 test('a cell of the CSV file is what it says: quoted where it must be, and no formula', () => {

@@ -55,6 +55,7 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
   const shown = new Set([...daysBetween(from, to), ...reported.map(([day]) => day ?? to)]);
   const ofDays = { days: [...shown].map(dateLiteral).join(', ') };
   const { unexplainedMinorUnits, explainedPercent } = outcomeOf(await ledger.rows(outcomeQuery(period)));
+  const late = await ask(lateSql, ofDays);
   const page = reportPage({
     from,
     to,
@@ -63,6 +64,7 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
     totals: await ask(totalsSql),
     classes: await ask(classesSql),
     findings: findings.map(findingOf),
+    lateSales: late.length,
     reported,
     waiting: await ask(waitingSql, ofDays),
     unexplained: unexplainedMinorUnits > 0,
@@ -73,7 +75,7 @@ export async function handler(event: unknown, context: Context): Promise<ReportO
   const tables = {
     [`${folder}/breaks.csv`]: breaksCsv(findings),
     [`${folder}/days.csv`]: daysCsv(reported),
-    [`${folder}/late-sales.csv`]: lateCsv(await ask(lateSql, ofDays)),
+    [`${folder}/late-sales.csv`]: lateCsv(late),
   };
   for (const [key, body] of Object.entries(tables)) await put(key, 'text/csv; charset=utf-8', body);
   const outcome = { page: `${folder}/report.html`, csv: Object.keys(tables) };

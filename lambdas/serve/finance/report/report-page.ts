@@ -14,7 +14,9 @@ export interface ReportData extends DayReports {
   readonly days: readonly Row[];
   readonly totals: readonly Row[];
   readonly classes: readonly Row[];
+  /** As many as a report can hold, like the sales in late-sales.csv. */
   readonly findings: readonly Finding[];
+  readonly lateSales: number;
   readonly unexplained: boolean;
   readonly explainedPercent: number;
 }
@@ -83,10 +85,15 @@ ${drillDown(data)}
 ${reportedSection(data, from, to)}
 ${daySection(data.days)}
 </main>
-<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. All breaks with their evidence: <a href="breaks.csv">breaks.csv</a>; what came late, sale by sale: <a href="late-sales.csv">late-sales.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --difference=N --by NAME --reason TEXT</code>.</footer>
+<footer>Written ${writtenAt.toISOString().slice(0, 19).replace('T', ' ')} UTC. ${upTo(data.findings.length, breaks, 'breaks')} with their evidence: <a href="breaks.csv">breaks.csv</a>; ${upTo(data.lateSales, late.sales, 'late sales')}, one by one: <a href="late-sales.csv">late-sales.csv</a>. Nothing is adjusted by this report; a break is resolved by <code>resolve-break --break ID --difference=N --by NAME --reason TEXT</code>.</footer>
 </body>
 </html>
 `.text;
+}
+
+/** A file that does not hold all says so. */
+function upTo(held: number, all: bigint, what: string): string {
+  return BigInt(held) < all ? `The first ${count(BigInt(held))} of ${count(all)} ${what}` : `All ${what}`;
 }
 
 function proofSection({ totals, unexplained: isOpen }: ReportData): Html {
@@ -163,7 +170,7 @@ function drillDown({ classes, findings }: ReportData): Html {
     const shown = own.slice(0, shownPerClass);
     const more =
       all > BigInt(shown.length)
-        ? html`<p>The largest ${shown.length} of ${count(all)}; the rest is in breaks.csv.</p>`
+        ? html`<p>The largest ${shown.length} of ${count(all)}; more are in breaks.csv.</p>`
         : '';
     return html`<details${name === 'unexplained' ? html` open` : ''}>
 <summary>${name} <span class="badge">${count(all)}</span></summary>
