@@ -1,4 +1,4 @@
-import { isAt, RefusedSql, type Token } from './redshift-tokens';
+import { afterBracket, isAt, RefusedSql, type Token } from './redshift-tokens';
 
 /**
  * What PostgreSQL would run and Redshift does not know: phrases, and what Redshift has instead. From Redshift's
@@ -82,6 +82,13 @@ const types = new Set(
   ),
 );
 
+/** Functions over a window that want their frame said where the window is ordered; ranking functions take none. */
+const framed = new Set(
+  'avg count max min sum stddev stddev_samp stddev_pop variance var_samp var_pop first_value last_value nth_value'.split(
+    ' ',
+  ),
+);
+
 const sessionWords = new Set(
   'begin start commit end rollback abort set reset prepare execute deallocate listen notify'.split(' '),
 );
@@ -117,7 +124,20 @@ export function refuseForeignSql(tokens: readonly Token[]): void {
     const isCall = isAt(tokens, at + 1, '(') && !isAt(tokens, at - 1, '.');
     const advice = isCall && Object.hasOwn(functions, token.value) ? functions[token.value] : undefined;
     if (advice !== undefined) throw new RefusedSql(`function ${token.value}() cannot be used in Redshift: ${advice}`);
+    if (isCall && framed.has(token.value)) checkWindow(tokens, at);
     const isType = isAt(tokens, at - 1, '::') || (isAt(tokens, at - 1, 'as') && isAt(tokens, at + 1, ')'));
     if (isType && types.has(token.value)) throw new RefusedSql(`type "${token.value}" does not exist in Redshift`);
   });
+}
+
+/** `SUM(x) OVER (ORDER BY y)`: PostgreSQL takes a frame for granted, Redshift wants it said, in rows. */
+function checkWindow(tokens: readonly Token[], call: number): void {
+  const over = afterBracket(tokens, call + 1);
+  if (!isAt(tokens, over, 'over', '(')) return;
+  const end = afterBracket(tokens, over + 1);
+  const has = (...words: string[]) => tokens.some((_, at) => at > over && at < end && isAt(tokens, at, ...words));
+  if (has('order', 'by') && !has('rows'))
+    throw new RefusedSql(
+      `${tokens[call]!.text} over a window with ORDER BY needs a frame in Redshift: ROWS UNBOUNDED PRECEDING, or ROWS BETWEEN`,
+    );
 }

@@ -125,6 +125,7 @@ test.each([
   ['select now()', 'GETDATE'],
   ['select sum(a) filter (where a > 0) from t', 'CASE'],
   ['select * from (values (1)) v', 'UNION ALL'],
+  ['select sum(a) over (partition by b order by c) from t', 'ROWS UNBOUNDED PRECEDING'],
   ['create index i on t (a)', 'SORTKEY'],
   ['truncate t', 'commits the transaction'],
   ['begin', 'transaction'],
@@ -140,6 +141,14 @@ test.each([
   ["select 'open", 'unterminated'],
 ])('%s is refused', (sql, message) => {
   expect(() => toPostgres(sql)).toThrow(message);
+});
+
+test.each([
+  'select sum(a) over (order by c rows unbounded preceding) from t',
+  'select sum(a) over (partition by b), row_number() over (order by c) from t',
+  'select sum(a), (select max(d) from u) from t order by 1',
+])('%s is taken as it stands', (sql) => {
+  expect(toPostgres(sql)).toBe(sql);
 });
 
 test('COPY names its table, columns, manifest and role', () => {

@@ -44,8 +44,8 @@ export function loadOf(files: readonly LakeFile[], lakeBucketName: string, loade
 export const loadGuard = 1;
 
 /**
- * The load as one transaction. The lock comes first: Redshift takes a transaction's snapshot at its first query, so the
- * guard sees what was committed while the load waited. Then both tables are copied, thinned to one row per key and
+ * The load as one transaction. The lock comes first, so that the guard sees what was committed while the load
+ * waited: as we understand Redshift, it takes a transaction's snapshot at its first query (docs/unverified.md). Then both tables are copied, thinned to one row per key and
  * merged, and the files are recorded, all under the load's number. The temporary tables end with the batch, which is a session of its own.
  */
 export function loadStatements(load: Load, manifestBucketName: string, copyRoleArn: string): string[] {

@@ -1,5 +1,6 @@
--- A settlement file into the ledger, in one transaction. The lock comes first: Redshift takes a transaction's snapshot at
--- its first query, so that what follows sees what was committed while this one waited.
+-- A settlement file into the ledger, in one transaction. The lock comes first, so that what follows sees what was
+-- committed while this one waited: as we understand Redshift, it takes a transaction's snapshot at its first query
+-- (docs/unverified.md).
 LOCK TABLE finance.settlement_files;
 
 -- Each of these divides by zero, and so ends the transaction, where its condition does not hold. First: the same content
