@@ -4,7 +4,7 @@ import type { Sale } from '../../lambdas/base/domain/sale';
 import { type LakeFile, lakeFileOf } from '../../lambdas/serve/finance/load/new-files';
 import { type Container, crashPoints, kinesisEvent } from '../engine-rig';
 import { aSale, someSales } from '../engine-rig/sales';
-import { copyRoleArn, type LakeAndLedger, openLakeAndLedger, totalsOf } from './lake-and-ledger';
+import { copyRoleArn, type LakeAndLedger, openLakeAndLedger, roleNames, totalsOf } from './lake-and-ledger';
 
 let finance: LakeAndLedger;
 /** A warm one: it is not what is tested here. */
@@ -428,7 +428,9 @@ test('a deploy that is killed before or after any of its calls is made good by t
   const clean = async () =>
     finance.sql(
       'DROP SCHEMA IF EXISTS finance CASCADE; ' +
-        ['ledger', 'settlement'].map((name) => `DROP ROLE IF EXISTS "iamr:tillstream-local-${name}-loader";`).join(' '),
+        Object.values(roleNames)
+          .map((name) => `DROP ROLE IF EXISTS "iamr:${name}";`)
+          .join(' '),
     );
   await clean();
   await finance.createSchema();
@@ -437,6 +439,7 @@ test('a deploy that is killed before or after any of its calls is made good by t
   );
 
   for (const point of points) {
+    // None of the users is there either, so each is created and let in by one of the two runs.
     await clean();
     finance.rig.forget();
     finance.rig.crash(point);

@@ -54,7 +54,7 @@ export function totalsOf(sales: readonly Sale[]): Totals {
 
 export const copyRoleArn = `arn:aws:iam::${localAccount}:role/copy`;
 /** Roles of the functions that act on the ledger. */
-const roleNames: Readonly<Record<Part, string>> = {
+export const roleNames: Readonly<Record<Part, string>> = {
   load: 'tillstream-local-ledger-loader',
   settlement: 'tillstream-local-settlement-loader',
   close: 'tillstream-local-day-closer',

@@ -217,7 +217,7 @@ test('killed before or after a call, and run again, every week is there once and
   for (const [place, crash] of crashes.entries()) {
     lake.rig.forget();
     lake.rig.crash(crash);
-    await expect(make(weeks[place]!, lake.snapshots())).rejects.toThrow();
+    await expect(make(weeks[place]!, lake.snapshots())).rejects.toThrow('killed');
     lake.rig.forget();
     await make(weeks[place]!);
   }
