@@ -54,7 +54,7 @@ export class MerchandisingComparison extends Construct {
       .environment('ITEMS_RETENTION_DAYS', String(itemsRetentionDays));
     runEvery(this, 'Schedule', {
       minutes: 60,
-      description: 'Compares the hours of the last day with the lake',
+      description: 'Compares the hours of what was accepted in two days with the lake',
       target: this.compare,
     });
 

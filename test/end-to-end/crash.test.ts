@@ -41,18 +41,25 @@ describe('functions killed at any call change no sum', () => {
     await platform.send(someSales());
   }
 
-  /** Before and after each call that these functions make of sales that nothing happens to. */
-  async function pointsOf(functionNames: readonly string[]): Promise<ReadonlyMap<string, readonly Point[]>> {
+  /** How often these functions make each call of sales that nothing happens to. */
+  async function callsOf(functionNames: readonly string[]): Promise<(name: string, operation: string) => number> {
     const { meter } = platform.run.account.door;
     const before = meter.snapshot().calls.byFunction;
     await take(functionNames);
     await platform.run.absorb();
     const after = meter.snapshot().calls.byFunction;
+    return (name, operation) => (after[name]?.[operation] ?? 0) - (before[name]?.[operation] ?? 0);
+  }
+
+  /** Before and after each call that they made both of two times: how the sales fall into batches differs. */
+  async function pointsOf(functionNames: readonly string[]): Promise<ReadonlyMap<string, readonly Point[]>> {
+    const some = [await callsOf(functionNames), await callsOf(functionNames)];
+    const { byFunction } = platform.run.account.door.meter.snapshot().calls;
     return new Map(
       functionNames.map((name) => [
         name,
-        Object.entries(after[name]!).flatMap(([operation, count]) =>
-          numbersTo(Math.min(mostCalls, count - (before[name]?.[operation] ?? 0))).flatMap((call) =>
+        Object.keys(byFunction[name]!).flatMap((operation) =>
+          numbersTo(Math.min(mostCalls, ...some.map((count) => count(name, operation)))).flatMap((call) =>
             (['before', 'after'] as const).map((when) => ({ function: name, operation, call, when })),
           ),
         ),

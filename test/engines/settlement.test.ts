@@ -288,6 +288,7 @@ test('a file that is gone is nobody’s concern', async () => {
     loaded: 0,
     repeated: 0,
     held: 0,
+    left: 0,
   });
 });
 

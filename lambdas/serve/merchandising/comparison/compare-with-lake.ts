@@ -10,6 +10,8 @@ import { type ComparisonRequest, hourMs, hoursIn, spansOf } from './hours';
 import { LakeSales, type LakeWindow } from './lake-sales';
 
 const dayMs = 24 * hourMs;
+// Each hour again for a day; and a till's clock may be a day ahead, so that its hour is over a day after the acceptance.
+const lookBackMs = 2 * dayMs;
 // How far back what was accepted is compared, where nothing says how far a comparison came and points are kept for ever.
 const longestBackMs = 7 * dayMs;
 // What is compared at once: the sums of a day are some thousand numbers.
@@ -39,7 +41,7 @@ export interface ComparisonOutcome {
  * every sale of a window where they differ. Each engine has a function of its own. Runs by schedule and on demand.
  *
  * Hours are compared once they are over and the lake has them (`LAKE_DELAY_MINUTES`), and each again for a day; an hour of
- * weeks ago is compared when a late sale of it is accepted. First the last day, then, day by day, what earlier runs left:
+ * weeks ago is compared when a late sale of it is accepted. First the last two days, then, day by day, what earlier runs left:
  * how far they came is a point among the others, so that a database that was restored, or is a new one, is compared from
  * where it stands. On repeat: points overwrite themselves. The lake lacks what came late within the delay: then the series
  * has more, and nothing is missing. On failure: what was written stays, and the next run finds the rest. What is missing
@@ -61,29 +63,29 @@ export function lakeComparison(
     const remainingMs = () => context.getRemainingTimeInMillis();
     const lake = new LakeSales(lakeQueries(athena, { workgroupName, database, remainingMs }));
     const complete = Date.now() - delayMs;
-    const dayAgo = complete - dayMs;
+    const lately = complete - lookBackMs;
     const result = { hoursCompared: 0, salesMissing: 0, itemsMissing: 0, pointsWritten: 0, beyondRetention: 0 };
     const still: LakeWindow[] = [];
 
     const asked = hoursIn(request);
-    let left = await compare(asked ?? (await lake.hoursOf({ from: dayAgo, to: complete })));
+    let left = await compare(asked ?? (await lake.hoursOf({ from: lately, to: complete })));
     let through: number | undefined;
     if (asked === undefined) {
       const oldest = complete - (Number.isFinite(salesRetentionMs) ? salesRetentionMs : longestBackMs);
       through = Math.max(oldest, (await reader.comparedThrough()) ?? oldest);
-      while (left.length === 0 && through < dayAgo && remainingMs() > timeForPieceMs) {
-        const to = Math.min(through + dayMs, dayAgo);
+      while (left.length === 0 && through < lately && remainingMs() > timeForPieceMs) {
+        const to = Math.min(through + dayMs, lately);
         left = await compare(await lake.hoursOf({ from: through, to }));
         if (left.length > 0) break;
         through = to;
         await writer.write([comparedPoint(through)]);
       }
-      if (left.length === 0 && through >= dayAgo) {
+      if (left.length === 0 && through >= lately) {
         through = complete;
         await writer.write([comparedPoint(through)]);
       }
     }
-    const behindMs = through === undefined ? 0 : Math.max(0, dayAgo - through);
+    const behindMs = through === undefined ? 0 : Math.max(0, lately - through);
     countMetrics({
       HoursCompared: result.hoursCompared,
       HoursLeft: left.length + Math.ceil(behindMs / hourMs),
