@@ -18,13 +18,13 @@ import { Traffic } from './base/traffic';
  * then hundreds of updates a second. Meanwhile the consumer is paused, a replication restarts from an earlier position and
  * a database is loaded anew. In the end every SKU's answer with every centre is compared with SQL on the sources.
  *
- * Smaller and shorter by BADGES_SKUS, BADGES_SECONDS (0: no questions), BADGES_PAUSE_SECONDS.
+ * Smaller and shorter by BADGES_SKUS, BADGES_SECONDS (0: no questions), BADGES_PAUSE_SECONDS, BADGES_UPDATES (a second).
  */
 
 const skus = Number(process.env.BADGES_SKUS ?? 100_000);
 const seconds = Number(process.env.BADGES_SECONDS ?? 20);
 const pauseSeconds = Number(process.env.BADGES_PAUSE_SECONDS ?? 20);
-const updatesPerSecond = 500;
+const updatesPerSecond = Number(process.env.BADGES_UPDATES ?? 500);
 const centres = ['FC1', 'FC2', 'FC3', 'FC4', 'FC5'];
 const { policy } = stageNamed('local').badges;
 
