@@ -2,11 +2,10 @@ import { createReadStream } from 'node:fs';
 import { pipeline, type Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
-import { Sha256 } from '@aws-crypto/sha256-js';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { isCardNumber } from '../lambdas/base/runtime/card-digits';
 import type { AccessKeys } from './door/door';
 import { localRegion } from './engines/engine';
+import { SignedCaller } from './signed-caller';
 
 /** What became of the events that were sent. */
 export interface IngestTotals {
@@ -70,17 +69,10 @@ export class Sender {
   };
   /** Card numbers that were sent, wherever in an event they stood: what must be found nowhere afterwards. */
   readonly cardNumbers = new Set<string>();
-  readonly #signer: SignatureV4;
-  readonly #url: URL;
+  readonly #caller: SignedCaller;
 
   constructor(private readonly options: SenderOptions) {
-    this.#url = new URL(options.ingestUrl);
-    this.#signer = new SignatureV4({
-      service: 'execute-api',
-      region: localRegion,
-      sha256: Sha256,
-      credentials: options.keys,
-    });
+    this.#caller = new SignedCaller({ region: localRegion, ...options.keys });
   }
 
   /**
@@ -190,19 +182,10 @@ export class Sender {
 
   async #post(events: readonly string[]): Promise<Answer> {
     const body = `{"sales":[${events.join(',')}]}`;
-    const { headers } = await this.#signer.sign({
-      method: 'POST',
-      protocol: this.#url.protocol,
-      hostname: this.#url.hostname,
-      port: Number(this.#url.port),
-      path: this.#url.pathname,
-      headers: { host: this.#url.host, 'content-type': 'application/json' },
-      body,
-    });
     let answer: Response;
     let text: string;
     try {
-      answer = await fetch(this.#url, { method: 'POST', headers, body });
+      answer = await this.#caller.send(this.options.ingestUrl, 'POST', {}, body);
       text = await answer.text();
     } catch (error) {
       return { problem: String((error as Error).cause ?? error) };

@@ -1,31 +1,31 @@
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { AccessKeys } from './door/door';
 import type { Endpoints } from './endpoints';
 
 /** Calls the APIs as a retailer's own programs do: signed, over HTTP. */
 export class SignedCaller {
   readonly #signer: SignatureV4;
 
-  constructor({ region, accessKeyId, secretAccessKey }: Endpoints['aws']) {
-    const credentials = { accessKeyId, secretAccessKey };
+  constructor({ region, ...credentials }: Pick<Endpoints['aws'], 'region'> & AccessKeys) {
     this.#signer = new SignatureV4({ service: 'execute-api', region, sha256: Sha256, credentials });
   }
 
   get(address: string, query: Readonly<Record<string, readonly string[]>>): Promise<any> {
-    return this.#call(address, 'GET', query, undefined);
+    return parsed(this.send(address, 'GET', query));
   }
 
   post(address: string, body: object): Promise<any> {
-    return this.#call(address, 'POST', {}, JSON.stringify(body));
+    return parsed(this.send(address, 'POST', {}, JSON.stringify(body)));
   }
 
-  /** What is answered, parsed. Throws where that is no success. */
-  async #call(
+  /** Whatever is answered. */
+  async send(
     address: string,
     method: string,
     query: Readonly<Record<string, readonly string[]>>,
-    body: string | undefined,
-  ): Promise<any> {
+    body?: string,
+  ): Promise<Response> {
     const url = new URL(address);
     const { headers } = await this.#signer.sign({
       method,
@@ -39,9 +39,14 @@ export class SignedCaller {
     });
     for (const [name, values] of Object.entries(query))
       for (const value of values) url.searchParams.append(name, value);
-    const answer = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${answer.status}: ${text}`);
-    return JSON.parse(text);
+    return fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
   }
+}
+
+/** What is answered, parsed. Throws where that is no success. */
+async function parsed(answering: Promise<Response>): Promise<any> {
+  const answer = await answering;
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${answer.status}: ${text}`);
+  return JSON.parse(text);
 }

@@ -26,13 +26,34 @@ export function everyDay(scope: Construct, id: string, props: ScheduleProps): vo
   invoke(scope, id, { ...props, input: '{}' }, 'rate(1 day)', retries);
 }
 
+/** Invokes a function every so many minutes, for work that the next run does when one is lost. */
+export function runEvery(
+  scope: Construct,
+  id: string,
+  { minutes, ...props }: { minutes: number; description: string; target: NodeFunction },
+): CfnSchedule {
+  const retries = { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 900 };
+  return schedule(scope, id, { ...props, input: '{}' }, `rate(${minutes} minutes)`, retries);
+}
+
 function invoke(
   scope: Construct,
   id: string,
-  { description, target, input, after }: MinutelyProps,
+  { after, ...props }: MinutelyProps,
   scheduleExpression: string,
   retryPolicy: CfnSchedule.RetryPolicyProperty,
 ): void {
+  schedule(scope, id, props, scheduleExpression, retryPolicy).node.addDependency(props.target, ...after);
+}
+
+/** The schedule and its role, without which it cannot be made. */
+function schedule(
+  scope: Construct,
+  id: string,
+  { description, target, input }: Omit<MinutelyProps, 'after'>,
+  scheduleExpression: string,
+  retryPolicy: CfnSchedule.RetryPolicyProperty,
+): CfnSchedule {
   const role = new Role(scope, `${id}Role`, {
     assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
       conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
@@ -41,11 +62,12 @@ function invoke(
   role.addToPolicy(
     new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.function.functionArn] }),
   );
-  const schedule = new CfnSchedule(scope, id, {
+  const made = new CfnSchedule(scope, id, {
     description,
     scheduleExpression,
     flexibleTimeWindow: { mode: 'OFF' },
     target: { arn: target.function.functionArn, roleArn: role.roleArn, input, retryPolicy },
   });
-  schedule.node.addDependency(role, target, ...after);
+  made.node.addDependency(role);
+  return made;
 }

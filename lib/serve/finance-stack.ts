@@ -10,12 +10,12 @@ import { partitionColumn, rowTables } from '../../lambdas/base/domain/sale-rows'
 import { EncryptionKey, removalOf } from '../base/encryption-key';
 import { NodeFunction } from '../base/node-function';
 import { privateBucket } from '../base/private-bucket';
+import { runEvery } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
 import type { LakeStack } from './lake-stack';
 import { Reconciliation } from './reconciliation';
-import { runEvery } from './run-every';
 import { Settlement } from './settlement';
 import { actsOnWarehouse, asksWarehouse } from './warehouse-access';
 

@@ -5,11 +5,11 @@ import { Construct } from 'constructs';
 import { compactedName } from '../../lambdas/base/domain/lake-views';
 import { saleLines } from '../../lambdas/base/domain/sale-rows';
 import { NodeFunction, type NodeFunctionProps } from '../base/node-function';
+import { runEvery } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
 import type { LakeStack } from './lake-stack';
-import { runEvery } from './run-every';
 
 export interface MerchandisingComparisonProps {
   readonly stage: Stage;

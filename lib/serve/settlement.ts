@@ -7,10 +7,10 @@ import type { Bucket, CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, type IDependable } from 'constructs';
 import { NodeFunction } from '../base/node-function';
 import { privateBucket } from '../base/private-bucket';
+import { runEvery } from '../base/schedules';
 import type { Signal } from '../base/signal';
 import { businessMetric } from '../base/stream-consumer';
 import type { Stage } from '../stages';
-import { runEvery } from './run-every';
 import { actsOnWarehouse, type Warehouse } from './warehouse-access';
 
 export interface SettlementProps {

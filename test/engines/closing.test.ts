@@ -22,10 +22,7 @@ afterAll(async () => {
 });
 
 async function empty(): Promise<void> {
-  const rows = await rowsOf(
-    "SELECT tablename FROM pg_tables WHERE schemaname = 'finance' AND tablename <> 'schema_versions'",
-  );
-  await client.query(`TRUNCATE ${rows.map(({ tablename }) => `finance.${tablename}`).join(', ')}`);
+  await finance.emptyLedger();
   const { Contents = [] } = await finance.s3.call('ListObjectsV2', { Bucket: finance.buckets.lake });
   for (const { Key } of Contents) await finance.s3.call('DeleteObject', { Bucket: finance.buckets.lake, Key });
   finance.rig.forget();

@@ -8,7 +8,7 @@ import { readBatch } from '../../base/runtime/stream-batch';
 import { type ReadChange, read, type UnusableRecord } from './apply/reading';
 import type { BeatsTable } from './beats-table';
 import { type Epoch, type Epochs, epochAt } from './epochs';
-import { GivenUpBatches } from './given-up';
+import { GivenUpBatches, isSuspicious } from './given-up';
 import type { HeldMark, HeldRegistry } from './held-registry';
 import { loadMark } from './load';
 import { onlineKey } from './lookup/online-items';
@@ -92,8 +92,7 @@ export class ChangeReader {
     for (const [database, { held }] of known) if (held > 0) await this.#release(database, done, changed);
 
     // A batch before this one may be missing, and its beats would hide it.
-    if (this.#givenUp.isSuspicious(Math.min(...beats.map(({ arrivedAt }) => arrivedAt))))
-      await this.#givenUp.check(databases);
+    if (isSuspicious(Math.min(...beats.map(({ arrivedAt }) => arrivedAt)))) await this.#givenUp.check(databases);
     const slots = beats.flatMap((beat) => beatOf(beat, epochOfChange(beat)));
     for (const [database, { beats: before }] of known)
       await beatsTable.note(database, before, newestBeats(database, slots));

@@ -21,6 +21,7 @@ interface Missing {
   readonly lastArrival: number;
 }
 
+/** An object in which Lambda left a batch, and when; in milliseconds. */
 interface GivenUp {
   readonly key: string;
   readonly givenUpAt: number;
@@ -35,6 +36,30 @@ export const suspiciousAgeMs = 3_600_000;
 const mostRead = 100;
 const everything: Missing = { since: 0, lastArrival: Number.POSITIVE_INFINITY };
 
+/** To be asked before the beats of a batch are noted: whether one before it may have been given up. */
+export function isSuspicious(oldestArrival: number): boolean {
+  return Date.now() - oldestArrival > suspiciousAgeMs;
+}
+
+/** The batches that Lambda gave up and nobody has redriven. */
+export async function listGivenUp(s3: S3Client, heldBucket: string): Promise<GivenUp[]> {
+  const objects: GivenUp[] = [];
+  let ContinuationToken: string | undefined;
+  do {
+    const answer = await s3.send(
+      new ListObjectsV2Command({
+        Bucket: heldBucket,
+        Prefix: 'aws/lambda/',
+        ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+      }),
+    );
+    for (const { Key, LastModified } of answer.Contents ?? [])
+      objects.push({ key: Key!, givenUpAt: LastModified?.getTime() ?? Number.POSITIVE_INFINITY });
+    ContinuationToken = answer.NextContinuationToken;
+  } while (ContinuationToken !== undefined);
+  return objects;
+}
+
 /**
  * Marks databases of which Lambda has given batches up: they know nothing for certain from the first of those changes on,
  * whatever beats come later, until the batches have been redriven (which takes their objects away) or overtaken by a load.
@@ -45,16 +70,11 @@ export class GivenUpBatches {
 
   constructor(private readonly props: GivenUpProps) {}
 
-  /** To be asked before the beats of a batch are noted: whether one before it may have been given up. */
-  isSuspicious(oldestArrival: number): boolean {
-    return Date.now() - oldestArrival > suspiciousAgeMs;
-  }
-
   /** Brings the marks to what lies in the bucket. */
   async check(databases: readonly SourceName[]): Promise<void> {
     const { beats, registry, epochs } = this.props;
     const known = await beats.read(databases);
-    const objects = await this.#list();
+    const objects = await listGivenUp(this.props.s3, this.props.heldBucket);
     for (const key of this.#read.keys()) if (!objects.some((object) => object.key === key)) this.#read.delete(key);
     for (const database of databases) {
       const { heldVersion, sweptEpoch } = known.get(database)!;
@@ -114,25 +134,6 @@ export class GivenUpBatches {
       if (error instanceof NoSuchKey) return undefined;
       throw error;
     }
-  }
-
-  async #list(): Promise<GivenUp[]> {
-    const { s3, heldBucket } = this.props;
-    const objects: GivenUp[] = [];
-    let ContinuationToken: string | undefined;
-    do {
-      const answer = await s3.send(
-        new ListObjectsV2Command({
-          Bucket: heldBucket,
-          Prefix: 'aws/lambda/',
-          ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-        }),
-      );
-      for (const { Key, LastModified } of answer.Contents ?? [])
-        objects.push({ key: Key!, givenUpAt: LastModified?.getTime() ?? Number.POSITIVE_INFINITY });
-      ContinuationToken = answer.NextContinuationToken;
-    } while (ContinuationToken !== undefined);
-    return objects;
   }
 }
 

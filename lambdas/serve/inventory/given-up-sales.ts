@@ -1,6 +1,6 @@
-import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { BeatsTable } from '../badges/beats-table';
-import { suspiciousAgeMs } from '../badges/given-up';
+import { listGivenUp } from '../badges/given-up';
 import { givenUpMarkId, type HeldRegistry } from '../badges/held-registry';
 
 export interface GivenUpSalesProps {
@@ -21,18 +21,13 @@ const feed = 'sales';
 export class GivenUpSales {
   constructor(private readonly props: GivenUpSalesProps) {}
 
-  /** To be asked before the beats of a batch are noted: whether one before it may have been given up. */
-  isSuspicious(oldestArrival: number): boolean {
-    return Date.now() - oldestArrival > suspiciousAgeMs;
-  }
-
   /** Brings the mark to what lies in the bucket. */
   async check(): Promise<void> {
-    const { beats, registry, retentionHours } = this.props;
+    const { beats, registry, s3, heldBucket, retentionHours } = this.props;
     const { heldVersion } = (await beats.read([feed])).get(feed)!;
-    const putAsideAt = await this.#oldest();
-    const since =
-      putAsideAt === undefined ? undefined : new Date(putAsideAt - retentionHours * 3_600_000).toISOString();
+    const objects = await listGivenUp(s3, heldBucket);
+    const putAsideAt = objects.reduce((oldest, { givenUpAt }) => Math.min(oldest, givenUpAt), Number.POSITIVE_INFINITY);
+    const since = objects.length === 0 ? undefined : new Date(putAsideAt - retentionHours * 3_600_000).toISOString();
     await registry.revise(feed, (marks, item) => {
       const before = marks.find(({ id }) => id === givenUpMarkId);
       // Someone else has been here since the bucket was listed, and may have seen more of it: only add to that.
@@ -41,25 +36,5 @@ export class GivenUpSales {
       const others = marks.filter((mark) => mark !== before);
       return { marks: since === undefined ? others : [...others, { id: givenUpMarkId, since, epoch: 0 }] };
     });
-  }
-
-  /** When the oldest of the batches that nobody has redriven was put aside; in milliseconds. */
-  async #oldest(): Promise<number | undefined> {
-    const { s3, heldBucket } = this.props;
-    let oldest: number | undefined;
-    let ContinuationToken: string | undefined;
-    do {
-      const answer = await s3.send(
-        new ListObjectsV2Command({
-          Bucket: heldBucket,
-          Prefix: 'aws/lambda/',
-          ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-        }),
-      );
-      for (const { LastModified } of answer.Contents ?? [])
-        oldest = Math.min(oldest ?? Number.POSITIVE_INFINITY, LastModified!.getTime());
-      ContinuationToken = answer.NextContinuationToken;
-    } while (ContinuationToken !== undefined);
-    return oldest;
   }
 }

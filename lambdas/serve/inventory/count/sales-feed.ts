@@ -2,6 +2,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { type HeldRecord, holdRecords } from '../../../base/runtime/held-records';
 import type { BeatRecord, SaleRecord } from '../../../base/runtime/sales-in';
 import type { BeatsTable } from '../../badges/beats-table';
+import { isSuspicious } from '../../badges/given-up';
 import type { HeldRegistry } from '../../badges/held-registry';
 import { ageSecondsOf, type Beat, type BeatsItem, oldestBeat } from '../../badges/watermark';
 import { GivenUpSales } from '../given-up-sales';
@@ -54,7 +55,7 @@ export class SalesFeed {
   async note(records: readonly BeatRecord[], known: BeatsItem): Promise<void> {
     const arrivals = records.map(({ record }) => record.original.kinesis.approximateArrivalTimestamp * 1_000);
     // A batch before this one may be missing, and its beats would hide it.
-    if (this.#givenUp.isSuspicious(Math.min(...arrivals))) await this.#givenUp.check();
+    if (isSuspicious(Math.min(...arrivals))) await this.#givenUp.check();
     const newest = new Map<string, Beat>();
     for (const { record, beat } of records) {
       const { slot, beatAt } = beat;
