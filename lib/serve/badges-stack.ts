@@ -81,7 +81,7 @@ export class BadgesStack extends Stack {
         .uses(this.online, 'ONLINE_TABLE_NAME', [
           ...['BatchGetItem', 'GetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem'],
         ])
-        .uses(epochs, 'EPOCHS_TABLE_NAME', ['Query'])
+        .uses(epochs, 'EPOCHS_TABLE_NAME', fn === sweep ? ['Query'] : ['Query', 'BatchGetItem'])
         .environment('TOMBSTONE_DAYS', String(tombstoneDays(stage)));
     }
     this.api = new BadgesApi(this, 'Api', { stage, key, online: this.online });

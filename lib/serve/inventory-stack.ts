@@ -128,7 +128,7 @@ export class InventoryStack extends Stack {
         ...['BatchGetItem', 'Query', 'PartiQLInsert', 'PartiQLUpdate', 'PutItem', 'DeleteItem'],
         ...(fn === sweep ? ['GetItem', 'Scan'] : []),
       ])
-        .uses(epochs, 'EPOCHS_TABLE_NAME', ['Query'])
+        .uses(epochs, 'EPOCHS_TABLE_NAME', fn === sweep ? ['Query'] : ['Query', 'BatchGetItem'])
         .environment('TOMBSTONE_DAYS', String(tombstoneDays(stage)));
     this.api = new StockApi(this, 'Api', { stage, key, positions: this.positions });
 

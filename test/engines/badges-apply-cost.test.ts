@@ -27,7 +27,7 @@ test('costs: a change of stock takes a write unit in each table, and 25 share a 
   await container.invoke(event);
 
   expect(rig.calls()).toEqual({
-    // States, 100 a call, and the beats before: a batch without beats moves none.
+    // States, beats and the epochs that may have begun, 100 a call: a batch without beats moves none.
     'dynamodb:BatchGetItem': 5 + 1,
     'dynamodb:BatchExecuteStatement': 2 * 20,
     // All of the batch's history.

@@ -3,7 +3,7 @@ import {
   TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { backOff, readItems, whileInConflict } from './dynamo-calls';
+import { backOff, whileInConflict } from './dynamo-calls';
 import type { Item } from './item-values';
 import { onlineKey } from './lookup/online-items';
 import type { OnlineTable } from './online-table';
@@ -15,13 +15,10 @@ const attempts = 10;
 
 /** The beats of the databases, as they came through. */
 export class BeatsTable {
-  constructor(private readonly online: OnlineTable) {}
+  constructor(readonly online: OnlineTable) {}
 
   async read<Database extends string>(databases: readonly Database[]): Promise<Map<Database, BeatsItem>> {
-    const keys = databases.map((database) => ({ pk: { S: onlineKey.beats(database) } }));
-    const items = await readItems(this.online.dynamoDb, this.online.tableName, keys);
-    const byPk = new Map(items.map((item) => [item.pk!.S!, item]));
-    return new Map(databases.map((database) => [database, beatsItemOf(byPk.get(onlineKey.beats(database)))]));
+    return beatsIn(await this.online.read(databases.map(onlineKey.beats)), databases);
   }
 
   /** Notes beats, each unless there is a newer one: all that came before them must be in the online table by now. */
@@ -90,4 +87,11 @@ export class BeatsTable {
       );
     await whileInConflict(send);
   }
+}
+
+export function beatsIn<Database extends string>(
+  items: ReadonlyMap<string, Item>,
+  databases: readonly Database[],
+): Map<Database, BeatsItem> {
+  return new Map(databases.map((database) => [database, beatsItemOf(items.get(onlineKey.beats(database)))]));
 }

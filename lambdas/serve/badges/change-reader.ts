@@ -1,25 +1,26 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { KinesisStreamEvent } from 'aws-lambda';
-import { positionOf } from '../../base/domain/change';
+import { type Change, positionOf } from '../../base/domain/change';
 import type { SourceName } from '../../base/domain/source-tables';
 import { holdRecords } from '../../base/runtime/held-records';
 import { log } from '../../base/runtime/log';
 import { readBatch } from '../../base/runtime/stream-batch';
 import { type ReadChange, read, type UnusableRecord } from './apply/reading';
+import { readForBatch } from './batch-reads';
 import type { BeatsTable } from './beats-table';
 import { type Epoch, type Epochs, epochAt } from './epochs';
 import { GivenUpBatches, isSuspicious } from './given-up';
 import type { HeldMark, HeldRegistry } from './held-registry';
 import { loadMark } from './load';
 import { onlineKey } from './lookup/online-items';
-import { byRow, type RowApplier, type RowChanges, rowsOf } from './row-applier';
+import { type Applied, byRow, type ReadAhead, type RowChanges } from './row-applier';
 import { type StateTable, stateId } from './state-table';
 import { ageSecondsOf, type Beat, type BeatsItem, hasGoneBack } from './watermark';
 
 export interface ChangeReaderProps {
   /** The databases that this reader is about; what other ones send is passed over. */
   readonly databases: readonly SourceName[];
-  readonly applier: Pick<RowApplier, 'apply'>;
+  readonly applier: BatchApplier;
   readonly state: StateTable;
   readonly beats: BeatsTable;
   readonly registry: HeldRegistry;
@@ -28,6 +29,13 @@ export interface ChangeReaderProps {
   readonly heldBucket: string;
   /** Told of each batch, once all that it brought can be read; the batch comes again when it throws. */
   readonly recorder?: BatchRecorder;
+}
+
+/** Brings rows to what changes say. */
+export interface BatchApplier {
+  apply(rows: readonly RowChanges[], ahead: ReadAhead): Promise<Applied>;
+  /** Partition keys of the online items of which `apply` wants to be told how they were. */
+  readsAhead?(changes: readonly Change[]): readonly string[];
 }
 
 /** Keeps what was served, and since when. */
@@ -66,11 +74,17 @@ export class ChangeReader {
     const arrivals = [...rows, ...beats].map(({ change: { database }, arrivedAt }) => ({ database, arrivedAt }));
     for (const { databases, arrivedAt } of unusable)
       for (const database of databases.filter(isOurs)) arrivals.push({ database, arrivedAt });
-    const [epochsOf, known, stored] = await Promise.all([
-      this.#epochsFor(arrivals),
-      beatsTable.read(databases),
-      this.props.state.read(rowsOf(rows.map(({ change }) => change))),
-    ]);
+    const changes = rows.map(({ change }) => change);
+    const {
+      beats: known,
+      epochs: epochsOf,
+      ahead,
+    } = await readForBatch(this.props, {
+      databases,
+      arrived: [...new Set(arrivals.map(({ database }) => database))],
+      changes,
+      items: applier.readsAhead?.(changes) ?? [],
+    });
     const epochIn = (database: SourceName, arrivedAt: number) => epochAt(epochsOf.get(database)!, arrivedAt);
     const epochOfChange = ({ change, arrivedAt }: ReadChange) => epochIn(change.database, arrivedAt);
 
@@ -85,7 +99,7 @@ export class ChangeReader {
     }
     const dated = rows.map((row) => ({ change: row.change, epoch: epochOfChange(row) }));
     const changed = byRow(dated);
-    const applied = await applier.apply(changed, stored);
+    const applied = await applier.apply(changed, ahead);
 
     await this.#hold(unusable, epochIn);
     const done = [...rows, ...beats].map(({ record }) => record.position);
@@ -121,20 +135,6 @@ export class ChangeReader {
       PositionWentBack: wentBack.length,
       FeatureAgeSeconds: ageSecondsOf([...now.values()], Date.now()),
     };
-  }
-
-  async #epochsFor(
-    arrivals: readonly { readonly database: SourceName; readonly arrivedAt: number }[],
-  ): Promise<Map<SourceName, readonly Epoch[]>> {
-    const last = new Map<SourceName, number>();
-    for (const { database, arrivedAt } of arrivals) last.set(database, Math.max(arrivedAt, last.get(database) ?? 0));
-    return new Map(
-      await Promise.all(
-        [...last].map(
-          async ([database, arrivedAt]) => [database, await this.props.epochs.of(database, arrivedAt)] as const,
-        ),
-      ),
-    );
   }
 
   /** A new epoch begins with a load, and until that is complete its database knows nothing for certain. */

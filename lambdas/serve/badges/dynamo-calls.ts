@@ -34,17 +34,35 @@ export function backOff(attempt: number): Promise<void> {
 
 /** Reads items by their keys, consistently; those that are not in the answer are not in the table. Keys must not repeat. */
 export async function readItems(dynamoDb: DynamoDBClient, tableName: string, keys: readonly Item[]): Promise<Item[]> {
-  const items: Item[] = [];
-  await inChunks(keys, keysPerCall, async (chunk) => {
-    let open: Item[] = [...chunk];
-    for (let attempt = 1; open.length > 0; attempt++) {
-      if (attempt > attempts) throw new Error(`${tableName}: ${open.length} keys are unprocessed`);
+  return (await readTables(dynamoDb, new Map([[tableName, keys]]))).get(tableName)!;
+}
+
+/** The same of several tables, as few calls as there are hundreds of keys in all. */
+export async function readTables(
+  dynamoDb: DynamoDBClient,
+  keysByTable: ReadonlyMap<string, readonly Item[]>,
+): Promise<ReadonlyMap<string, Item[]>> {
+  const items = new Map([...keysByTable.keys()].map((tableName) => [tableName, [] as Item[]]));
+  const all = [...keysByTable].flatMap(([tableName, keys]) => keys.map((key) => ({ tableName, key })));
+  await inChunks(all, keysPerCall, async (chunk) => {
+    let open: Record<string, { Keys: Item[]; ConsistentRead: true }> = {};
+    for (const { tableName, key } of chunk) {
+      open[tableName] ??= { Keys: [], ConsistentRead: true };
+      open[tableName].Keys.push(key);
+    }
+    for (let attempt = 1; Object.keys(open).length > 0; attempt++) {
+      if (attempt > attempts) throw new Error(`${Object.keys(open).join(', ')}: keys are unprocessed`);
       if (attempt > 1) await backOff(attempt);
-      const { Responses, UnprocessedKeys } = await dynamoDb.send(
-        new BatchGetItemCommand({ RequestItems: { [tableName]: { Keys: open, ConsistentRead: true } } }),
+      const { Responses = {}, UnprocessedKeys = {} } = await dynamoDb.send(
+        new BatchGetItemCommand({ RequestItems: open }),
       );
-      items.push(...(Responses?.[tableName] ?? []));
-      open = UnprocessedKeys?.[tableName]?.Keys ?? [];
+      for (const [tableName, found] of Object.entries(Responses)) items.get(tableName)!.push(...found);
+      open = Object.fromEntries(
+        Object.entries(UnprocessedKeys).map(([tableName, { Keys = [] }]) => [
+          tableName,
+          { Keys, ConsistentRead: true },
+        ]),
+      );
     }
   });
   return items;

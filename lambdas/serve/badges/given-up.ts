@@ -80,7 +80,7 @@ export class GivenUpBatches {
       const { heldVersion, sweptEpoch } = known.get(database)!;
       const marks = objects.length === 0 ? await registry.marks(database) : [];
       if (objects.length === 0 && !marks.some(({ id }) => id === givenUpMarkId)) continue;
-      const list = objects.length === 0 ? [] : await epochs.of(database, Date.now());
+      const list = objects.length === 0 ? [] : await epochs.of(database);
       const mark = await this.#markOf(database, objects, list, sweptEpoch);
       await registry.revise(database, (now, item) => {
         const before = now.find(({ id }) => id === givenUpMarkId);

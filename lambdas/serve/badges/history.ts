@@ -1,12 +1,13 @@
 import type { FirehoseClient } from '@aws-sdk/client-firehose';
 import { badgeHistory, type HistoryRow } from '../../base/domain/badge-history';
+import type { Change } from '../../base/domain/change';
 import { deliver } from '../lake/delivery-stream';
 import { packRows } from '../lake/packed-rows';
 import type { AppliedWithHistory } from './change-applier';
-import type { BatchRecorder, RecordedBatch } from './change-reader';
+import type { BatchApplier, BatchRecorder, RecordedBatch } from './change-reader';
 import { beatRow, heldRow, policyRow } from './history-rows';
 import { readPolicy } from './lookup/policy';
-import type { RowChanges, StoredRows } from './row-applier';
+import type { ReadAhead, RowChanges } from './row-applier';
 
 /** What was served and when, on its way into the lake. */
 export class BadgeHistory {
@@ -29,14 +30,15 @@ export class BadgeHistory {
 }
 
 interface Applier {
-  apply(rows: readonly RowChanges[], known?: StoredRows): Promise<AppliedWithHistory>;
+  apply(rows: readonly RowChanges[], ahead: ReadAhead): Promise<AppliedWithHistory>;
+  readsAhead(changes: readonly Change[]): readonly string[];
 }
 
 /**
  * Records batches: one call takes rows, beats and what is held to the history, and once a container the policy, so that
  * each that was ever in force stays known.
  */
-export class HistoryRecorder implements BatchRecorder, Applier {
+export class HistoryRecorder implements BatchRecorder, BatchApplier {
   #applied: readonly HistoryRow[] = [];
   #policyIsKnown = false;
 
@@ -47,9 +49,13 @@ export class HistoryRecorder implements BatchRecorder, Applier {
     private readonly policy: string,
   ) {}
 
-  async apply(rows: readonly RowChanges[], known?: StoredRows): Promise<AppliedWithHistory> {
+  readsAhead(changes: readonly Change[]): readonly string[] {
+    return this.applier.readsAhead(changes);
+  }
+
+  async apply(rows: readonly RowChanges[], ahead: ReadAhead): Promise<AppliedWithHistory> {
     this.#applied = [];
-    const applied = await this.applier.apply(rows, known);
+    const applied = await this.applier.apply(rows, ahead);
     this.#applied = applied.history;
     return applied;
   }

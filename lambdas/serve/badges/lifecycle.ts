@@ -1,10 +1,11 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { HistoryRow } from '../../base/domain/badge-history';
+import { allEnded } from '../../base/runtime/all-ended';
 import { inChunks, transact } from './dynamo-calls';
 import { type OnlineItem, onlineItemOf } from './features';
 import { endRow, featureRow } from './history-rows';
 import { attributesOf, type Item, plainValue } from './item-values';
-import { attributesFor, type OnlineTable, updateOf } from './online-table';
+import { attributesFor, type OnlineTable, type OnlineWrite, updateOf } from './online-table';
 import type { StoredRow } from './row-state';
 import type { StateTable } from './state-table';
 
@@ -22,6 +23,12 @@ export interface SkuRow {
   readonly stored: StoredRow;
 }
 
+/** A SKU whose item is only to be written. */
+export interface PlainSku {
+  readonly row: SkuRow;
+  readonly write: OnlineWrite;
+}
+
 /** `passed`: the item is at a later position; `changed`: it is not as it was read, and is to be read again. */
 type Outcome = 'served' | 'passed' | 'changed';
 
@@ -36,27 +43,46 @@ export class Lifecycle {
     private readonly online: OnlineTable,
   ) {}
 
-  /** Answers what the history is to say of it. */
-  async settle(rows: readonly SkuRow[]): Promise<HistoryRow[]> {
+  /**
+   * Splits SKUs by what is known of their items: those of which nothing is to be done but to write the item, and others.
+   * Whoever knows it from before the rows were in state must write on condition that it is so still, since only what is
+   * read after them shows what the straggler of an older row has done meanwhile.
+   */
+  sorted(rows: readonly SkuRow[], known: ReadonlyMap<string, Item>): { plain: PlainSku[]; others: SkuRow[] } {
+    const plain: PlainSku[] = [];
+    const others: SkuRow[] = [];
+    for (const row of rows) {
+      const item = itemOf(row);
+      const was = known.get(item.pk);
+      const expected = was?.position?.S;
+      const isPassed = expected !== undefined && expected > item.position;
+      if (!isPassed && this.#isPlain(row, was)) plain.push({ row, write: { item, expected } });
+      else others.push(row);
+    }
+    return { plain, others };
+  }
+
+  /**
+   * Answers what the history is to say of it. `known`: the items of SKUs of which more is to be done than to write the
+   * item, as they were before the rows were in state; what is not so any more is read again.
+   */
+  async settle(rows: readonly SkuRow[], known?: ReadonlyMap<string, Item>): Promise<HistoryRow[]> {
     const history: HistoryRow[] = [];
     let open = rows;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`${open.length} skus are contended`);
-      const items = await this.online.read(open.map((row) => itemOf(row).pk));
+      const isKnown = round === 1 && known !== undefined;
+      const items = isKnown ? known : await this.online.read(open.map((row) => itemOf(row).pk));
+      const { plain, others } = isKnown ? { plain: [], others: open } : this.sorted(open, items);
       const failed: SkuRow[] = [];
-      const plain: SkuRow[] = [];
-      await inChunks(open, 1, async ([row]) => {
-        const item = items.get(itemOf(row!).pk);
-        if (this.#isPlain(row!, item)) plain.push(row!);
-        else {
-          const outcome = await this.#change(row!, item, history);
-          if (outcome === 'changed') failed.push(row!);
-          else history.push(featureRow(itemOf(row!), outcome === 'served' ? now() : undefined));
-        }
+      await inChunks(others, 1, async ([row]) => {
+        const outcome = await this.#change(row!, items.get(itemOf(row!).pk), history);
+        if (outcome === 'changed') failed.push(row!);
+        else history.push(featureRow(itemOf(row!), outcome === 'served' ? now() : undefined));
       });
-      const writes = plain.map((row) => ({ item: itemOf(row), expected: items.get(itemOf(row).pk)?.position?.S }));
-      const passed = await this.online.settle(writes);
-      history.push(...writes.map(({ item }, index) => featureRow(item, passed.has(index) ? undefined : now())));
+      const passed = await this.online.settle(plain.map(({ write }) => write));
+      for (const [index, { write }] of plain.entries())
+        history.push(featureRow(write.item, passed.has(index) ? undefined : now()));
       open = failed;
     }
     return history;
@@ -64,9 +90,8 @@ export class Lifecycle {
 
   /** Whether nothing is to be done but to write the item, in whatever order with others. */
   #isPlain({ stored }: SkuRow, item: Item | undefined): boolean {
-    if (item?.position === undefined) return !stored.deleted && stored.row.status !== 'discontinued';
     const isLive = !stored.deleted && stored.row.status !== 'discontinued';
-    return isLive && item.stockEnds?.BOOL !== true && item.expiresAt?.N === undefined;
+    return isLive && item?.stockEnds?.BOOL !== true && item?.expiresAt?.N === undefined;
   }
 
   async #change(row: SkuRow, was: Item | undefined, history: HistoryRow[]): Promise<Outcome> {
@@ -85,11 +110,14 @@ export class Lifecycle {
       const given = isRepeat ? was?.stockEndsAt?.N : undefined;
       const endsAt = given === undefined ? Math.floor(Date.now() / 1_000) + graceSeconds : Number(given);
       const isNews = plainValue(was?.status) !== 'discontinued' || isRepeat;
-      const written = await this.online.writeVersion(
-        { item, expected, expiresAt: null },
-        { stockEnds: { BOOL: true }, ...(isNews ? { stockEndsAt: { N: String(endsAt) } } : {}) },
-      );
-      if (written && isNews) await this.#endStock(row, endsAt, history);
+      const [written, items] = await allEnded([
+        this.online.writeVersion(
+          { item, expected, expiresAt: null },
+          { stockEnds: { BOOL: true }, ...(isNews ? { stockEndsAt: { N: String(endsAt) } } : {}) },
+        ),
+        isNews ? this.#stockOf(row) : Promise.resolve([]),
+      ]);
+      if (written && isNews) await this.#endStock(row, items, endsAt, history);
       return outcomeOf(written);
     }
     if (was?.stockEnds?.BOOL === true) await this.#restoreStock(row, was, history);
@@ -98,15 +126,15 @@ export class Lifecycle {
     );
   }
 
-  async #endStock(row: SkuRow, expiresAt: number, history: HistoryRow[]): Promise<void> {
-    const { changed } = await this.#eachStock(row, (pk) => ({
+  async #endStock(row: SkuRow, items: readonly OnlineItem[], expiresAt: number, history: HistoryRow[]): Promise<void> {
+    const { changed } = await this.#eachStock(row, items, (pk) => ({
       Update: updateOf(this.online.tableName, pk, attributesOf({ expiresAt })),
     }));
     history.push(...changed.map(({ pk }) => endRow(pk, expiresAt, now())));
   }
 
   async #restoreStock(row: SkuRow, { stockEndsAt }: Item, history: HistoryRow[]): Promise<void> {
-    const { changed, known } = await this.#eachStock(row, (pk, attributes) => {
+    const { changed, known } = await this.#eachStock(row, await this.#stockOf(row), (pk, attributes) => {
       const update = updateOf(this.online.tableName, pk, attributes);
       return {
         Update: { ...update, ConditionExpression: 'attribute_not_exists(#position) OR #position <= :position' },
@@ -117,19 +145,26 @@ export class Lifecycle {
     if (stockEndsAt?.N !== undefined) history.push(...known.map(({ pk }) => endRow(pk, Number(stockEndsAt.N), now())));
   }
 
+  /** The items of a SKU's stock as they follow from state, gone ones among them. */
+  async #stockOf({ key }: SkuRow): Promise<OnlineItem[]> {
+    const rows = await this.state.readGroup(stock, key[0]!);
+    return rows.map((row) => onlineItemOf(stock, row.key, row.stored)!);
+  }
+
   /**
-   * Changes the items of a SKU's stock while the SKU is as it was; stops where it is not, since another is at work then.
-   * Answers the items that were changed, and those that are known, gone ones among them.
+   * Changes the items of a SKU's stock, as it was read a moment ago, while the SKU is as it was; stops where it is not,
+   * since another is at work then. Answers the items that were changed, and those that are known.
    */
   async #eachStock(
     row: SkuRow,
+    read: readonly OnlineItem[],
     action: (pk: string, attributes: Item) => TransactWriteItem,
   ): Promise<{ readonly changed: readonly OnlineItem[]; readonly known: readonly OnlineItem[] }> {
     const changed: OnlineItem[] = [];
     const check = this.state.check({ table: skus, key: row.key }, row.stored.position);
+    let known = read;
     for (let round = 1; round <= rounds; round++) {
-      const rows = await this.state.readGroup(stock, row.key[0]!);
-      const known = rows.map(({ key, stored }) => onlineItemOf(stock, key, stored)!);
+      if (round > 1) known = await this.#stockOf(row);
       const live = known.filter(({ deleted }) => !deleted);
       let isDone = true;
       for (let start = 0; start < live.length; start += itemsPerTransaction) {

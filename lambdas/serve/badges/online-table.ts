@@ -11,7 +11,10 @@ import { attributeOf, attributesOf, type Item } from './item-values';
 /** An item to bring to its row's position. */
 export interface OnlineWrite {
   readonly item: OnlineItem;
-  /** The position that the item probably has: a guess that fails costs a call, nothing else. Undefined: no item. */
+  /**
+   * The position that the item probably has, never a later one than is written: a guess that fails costs a call, nothing
+   * else. Undefined: no item.
+   */
   readonly expected: string | undefined;
   /** Second of its end, or null to take one away; absent: as it is, where the guess holds. */
   readonly expiresAt?: number | null;
@@ -25,12 +28,18 @@ export class OnlineTable {
   ) {}
 
   async read(pks: readonly string[]): Promise<Map<string, Item>> {
-    const items = await readItems(
-      this.dynamoDb,
-      this.tableName,
-      pks.map((pk) => ({ pk: { S: pk } })),
+    return itemsByPk(
+      await readItems(
+        this.dynamoDb,
+        this.tableName,
+        pks.map((pk) => ({ pk: { S: pk } })),
+      ),
     );
-    return new Map(items.map((item) => [item.pk!.S!, item]));
+  }
+
+  /** Writes items that are still as they were read; answers the indexes of those that are not. */
+  async writeVersions(writes: readonly OnlineWrite[]): Promise<ReadonlySet<number>> {
+    return writeVersions(this.dynamoDb, this.tableName, writes.map(versioned));
   }
 
   /**
@@ -39,10 +48,17 @@ export class OnlineTable {
    * passed by a later position.
    */
   async settle(writes: readonly OnlineWrite[]): Promise<ReadonlySet<number>> {
-    const failed = await writeVersions(this.dynamoDb, this.tableName, writes.map(versioned));
+    const failed = [...(await this.writeVersions(writes))];
+    const passed = await this.settleEach(failed.map((index) => writes[index]!));
+    return new Set([...passed].map((place) => failed[place]!));
+  }
+
+  /** The same, a call each, for items whose positions cannot be guessed. */
+  async settleEach(writes: readonly OnlineWrite[]): Promise<ReadonlySet<number>> {
     const passed = new Set<number>();
-    await inChunks([...failed], 1, async ([index]) => {
-      if (!(await this.#settleOne(writes[index!]!))) passed.add(index!);
+    await inChunks([...writes.entries()], 1, async ([entry]) => {
+      const [index, write] = entry!;
+      if (!(await this.#settleOne(write))) passed.add(index);
     });
     return passed;
   }
@@ -90,6 +106,10 @@ export class OnlineTable {
     };
     await whileInConflict(() => this.dynamoDb.send(new UpdateItemCommand(input)));
   }
+}
+
+export function itemsByPk(items: readonly Item[]): Map<string, Item> {
+  return new Map(items.map((item) => [item.pk!.S!, item]));
 }
 
 /** An update that sets each attribute under a name and a value of its own name. */

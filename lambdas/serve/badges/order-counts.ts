@@ -13,6 +13,8 @@ import type { StateTable, StateWrite } from './state-table';
 const actionsPerTransaction = 100;
 const daysPerCentre = 40;
 const rounds = 20;
+// Tries without a pause: two shards that meet by chance are done with them.
+const promptRounds = 4;
 
 /** The counts of a centre as they stood when they were read or written last. */
 interface CentreCounts {
@@ -28,6 +30,17 @@ interface Order<W> {
   readonly changes: readonly CountChange[];
 }
 
+/** Orders that change counts, of this day and later ones. */
+export interface CountingOrders<W> {
+  readonly firstDay: string;
+  readonly orders: readonly Order<W>[];
+}
+
+interface Written<W> {
+  readonly failed: readonly W[];
+  readonly history: readonly HistoryRow[];
+}
+
 /**
  * Orders and the counts that they stand for, which change in one transaction or not at all: an order's row is replaced on
  * condition of its old position, so what it adds to and takes from the counts is exact, however often it is tried.
@@ -37,24 +50,50 @@ interface Order<W> {
  */
 export class OrderCounts {
   readonly #centres = new Map<string, CentreCounts>();
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly state: StateTable,
     private readonly online: OnlineTable,
   ) {}
 
-  /** Writes orders that are still as they were read; answers those that are not, and what the history is to say. */
-  async write<W extends StateWrite>(
+  /** Takes in counts that were read a moment ago: a guess that fails costs a transaction. */
+  know(items: ReadonlyMap<string, Item>): void {
+    for (const [fc, { lookedAt }] of this.#centres) {
+      const item = items.get(onlineKey.centre(fc));
+      if (item !== undefined) this.#centres.set(fc, countsIn(item, lookedAt));
+    }
+  }
+
+  /** Whether a write of an order changes a count. */
+  isCounting({ stored, next }: Pick<StateWrite, 'stored' | 'next'>): boolean {
+    return countChanges(stored, next, firstCountedDay(Date.now())).length > 0;
+  }
+
+  /** Sorts orders by whether they change a count. */
+  sorted<W extends StateWrite>(
     writes: readonly W[],
-  ): Promise<{ readonly failed: readonly W[]; readonly history: readonly HistoryRow[] }> {
+  ): { readonly counting: CountingOrders<W>; readonly still: readonly W[] } {
     const firstDay = firstCountedDay(Date.now());
-    const orders = writes.map((write) => ({ write, changes: countChanges(write.stored, write.next, firstDay) }));
-    const still = orders.filter(({ changes }) => changes.length === 0).map(({ write }) => write);
-    const failed = [...(await this.state.write(still))].map((index) => still[index]!);
+    const all = writes.map((write) => ({ write, changes: countChanges(write.stored, write.next, firstDay) }));
+    return {
+      counting: { firstDay, orders: all.filter(({ changes }) => changes.length > 0) },
+      still: all.filter(({ changes }) => changes.length === 0).map(({ write }) => write),
+    };
+  }
+
+  /** Writes orders that are still as they were read; answers those that are not, and what the history is to say. */
+  write<W extends StateWrite>(orders: CountingOrders<W>): Promise<Written<W>> {
+    // One after the other: two of one container that meet in a centre would cancel each other.
+    const writing = this.#writing.then(() => this.#write(orders));
+    this.#writing = writing.catch(() => {});
+    return writing;
+  }
+
+  async #write<W extends StateWrite>({ firstDay, orders }: CountingOrders<W>): Promise<Written<W>> {
+    const failed: W[] = [];
     const history: HistoryRow[] = [];
-    // One after the other: two of one batch that meet in a centre would cancel each other.
-    for (const pack of packsOf(orders.filter(({ changes }) => changes.length > 0)))
-      failed.push(...(await this.#transact(pack, firstDay, history)));
+    for (const pack of packsOf(orders)) failed.push(...(await this.#transact(pack, firstDay, history)));
     return { failed, history };
   }
 
@@ -67,13 +106,16 @@ export class OrderCounts {
     let open = pack;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`the counts of ${open.length} orders are contended`);
-      // What was read a moment ago is mostly still so.
-      if (round > 2) await backOff(round - 1);
       const changes = open.flatMap((order) => order.changes);
       const sums = summed(changes);
+      const fcs = [...new Set(changes.map((change) => change.fc))];
+      // A refusal says how the counts stand, and mostly they still do a moment later; after a pause they would not.
+      if (round > promptRounds) {
+        await backOff(round - promptRounds);
+        await this.#readAgain(fcs, firstDay);
+      }
       const next = new Map<string, CentreCounts & { readonly version: number }>();
-      for (const fc of new Set(changes.map((change) => change.fc)))
-        next.set(fc, raised(await this.#known(fc, firstDay), sums.get(fc)));
+      for (const fc of fcs) next.set(fc, raised(await this.#known(fc, firstDay), sums.get(fc)));
       const written = open.map(({ write, changes }) => {
         const counted = changes.map((change) => countedBy(change, write, next.get(change.fc)!));
         return { ...write, next: { ...write.next, counted } };
@@ -127,6 +169,12 @@ export class OrderCounts {
   async #known(fc: string, firstDay: string): Promise<CentreCounts> {
     const known = this.#centres.get(fc);
     return known?.lookedAt === firstDay ? known : this.#prepare(fc, firstDay);
+  }
+
+  /** The counts as they stand now: what was known before a pause has been passed since by whoever does not pause. */
+  async #readAgain(fcs: readonly string[], firstDay: string): Promise<void> {
+    const items = await this.online.read(fcs.map(onlineKey.centre));
+    for (const fc of fcs) this.#centres.set(fc, countsIn(items.get(onlineKey.centre(fc)), firstDay));
   }
 
   /** Gives a centre its map, which an expression cannot make on the way, and drops the days that are over: once a day. */

@@ -2,6 +2,7 @@ import { type Change, positionOf } from '../../base/domain/change';
 import { typedTable } from '../../base/domain/source-columns';
 import type { SourceName } from '../../base/domain/source-tables';
 import { backOff } from './dynamo-calls';
+import type { Item } from './item-values';
 import { type RowChange, type StoredRow, withChange } from './row-state';
 import { type RowKey, type StateTable, type StateWrite, stateId } from './state-table';
 
@@ -17,6 +18,16 @@ export interface Applied {
 
 /** Rows of state by `stateId`; those that are not in it are not in state. */
 export type StoredRows = ReadonlyMap<string, StoredRow>;
+
+/**
+ * What was read a moment ago, for whoever could ask for it sooner: guesses, to be written on only on condition that they
+ * still hold. What is missing was not there.
+ */
+export interface ReadAhead {
+  readonly stored: StoredRows;
+  /** Online items by partition key, of those that were asked for. */
+  readonly online: ReadonlyMap<string, Item>;
+}
 
 /** All that a batch says about one row. */
 export interface RowChanges extends RowKey {
@@ -46,14 +57,13 @@ export class RowApplier {
     private readonly view: RowView,
   ) {}
 
-  /** `known`: the rows as they were read a moment ago, by `stateId`, for whoever could ask for them sooner. */
-  async apply(rows: readonly RowChanges[], known?: StoredRows): Promise<Applied> {
+  async apply(rows: readonly RowChanges[], ahead?: Pick<ReadAhead, 'stored'>): Promise<Applied> {
     const result: Applied = { applied: 0, repeated: 0, outdated: 0 };
     let open = rows;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`${open.length} rows are contended`);
       if (round > 1) await backOff(round);
-      const stored = round === 1 && known !== undefined ? known : await this.state.read(open);
+      const stored = round === 1 && ahead !== undefined ? ahead.stored : await this.state.read(open);
       open = await this.#round(open, stored, result);
     }
     return result;
@@ -65,10 +75,7 @@ export class RowApplier {
     const settled: RowWork[] = [];
     for (const row of rows) {
       const stored = known.get(stateId(row));
-      const next = row.changes.reduce<StoredRow | undefined>(
-        (image, change) => withChange(image, change, columnsOf(row.table)),
-        stored,
-      )!;
+      const next = nextOf(row, stored);
       const work = { ...row, stored, next };
       if (next !== stored) changed.push(work);
       else if (row.changes.some((change) => isIn(change, next))) {
@@ -83,6 +90,11 @@ export class RowApplier {
     await this.view.serve([...written, ...settled]);
     return [...failed];
   }
+}
+
+/** What the row is after its changes; the very row that is stored where they add nothing. */
+export function nextOf({ table, changes }: RowChanges, stored: StoredRow | undefined): StoredRow {
+  return changes.reduce<StoredRow | undefined>((image, change) => withChange(image, change, columnsOf(table)), stored)!;
 }
 
 /** Whether the stored row is what this change made of it, or filled in. */

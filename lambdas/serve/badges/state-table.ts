@@ -35,7 +35,7 @@ export class StateTable {
   /** Rows by `stateId`; consistent. */
   async read(rows: readonly RowKey[]): Promise<Map<string, StoredRow>> {
     const items = await readItems(this.dynamoDb, this.props.tableName, rows.map(stateKey));
-    return new Map(items.map((item) => [`${item.pk!.S}\n${item.sk!.S}`, storedRow(item)]));
+    return storedRows(items);
   }
 
   /** All rows of a two-part key with this first part, gone ones among them; consistent. */
@@ -130,6 +130,11 @@ export function stateKey({ table, key }: RowKey): { pk: AttributeValue; sk: Attr
 export function stateId(row: RowKey): string {
   const { pk, sk } = stateKey(row);
   return `${pk.S}\n${sk.S}`;
+}
+
+/** Rows by `stateId`. */
+export function storedRows(items: readonly Item[]): Map<string, StoredRow> {
+  return new Map(items.map((item) => [`${item.pk!.S}\n${item.sk!.S}`, storedRow(item)]));
 }
 
 export function storedRow(item: Readonly<Item>): StoredRow {
