@@ -165,6 +165,7 @@ export class Run {
     for (;;) {
       signal?.throwIfAborted();
       await this.account.engines.dms.settle();
+      for (const { mapping } of this.mappings) mapping.hurry();
       const states = this.mappings.map(({ id, mapping }) => ({ id, ...mapping.state() }));
       if (this.#idle()) {
         await this.settle();

@@ -61,6 +61,8 @@ export interface EventSourceMapping {
   /** Starts no further invocation, until `resume`. */
   pause(): void;
   resume(): void;
+  /** Lets nothing that is in the stream by now wait for its batching window. */
+  hurry(): void;
   /** Lets invocations in flight end, and keeps the checkpoints. */
   stop(): Promise<void>;
 }
@@ -162,6 +164,10 @@ export class Mapping implements EventSourceMapping {
     this.#resumed?.resolve();
     this.#resumed = undefined;
     for (const reader of this.#readers.values()) reader.turn();
+  }
+
+  hurry(): void {
+    for (const reader of this.#readers.values()) reader.hurry();
   }
 
   async stop(): Promise<void> {

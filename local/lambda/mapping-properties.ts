@@ -6,6 +6,8 @@ export interface MappingProperties {
   readonly stream: string;
   readonly functionArn: string;
   readonly batchSize: number;
+  /** How long a shard's records gather before a batch that is not full is handed over. */
+  readonly windowMs: number;
   /** Batches of one shard that may be in flight at a time. */
   readonly lanes: number;
   readonly startingPosition: 'TRIM_HORIZON' | 'LATEST';
@@ -19,6 +21,9 @@ export interface MappingProperties {
   readonly failureBucket: string | undefined;
   readonly enabled: boolean;
 }
+
+// Whoever looks on is to see things happen.
+const longestWindowMs = 1_000;
 
 type Values = Readonly<Record<string, any>>;
 
@@ -57,8 +62,6 @@ export function mappingProperties(values: Values, account: string, region: strin
   const types = values.FunctionResponseTypes ?? [];
   if (!Array.isArray(types) || types.some((type) => type !== 'ReportBatchItemFailures'))
     throw refused('FunctionResponseTypes', types, 'a list of ReportBatchItemFailures');
-  // Not imitated as waiting, so that a run ends as soon as it can; but a wrong value must not pass.
-  number(values, 'MaximumBatchingWindowInSeconds', 0, 0, 300);
   const maxAgeSeconds = number(values, 'MaximumRecordAgeInSeconds', -1, -1, 604_800);
   if (maxAgeSeconds >= 0 && maxAgeSeconds < 60)
     throw refused('MaximumRecordAgeInSeconds', maxAgeSeconds, '-1, or 60 to 604800');
@@ -69,6 +72,7 @@ export function mappingProperties(values: Values, account: string, region: strin
       ? functionName
       : `arn:aws:lambda:${region}:${account}:function:${functionName}`,
     batchSize: number(values, 'BatchSize', 100, 1, 10_000),
+    windowMs: Math.min(number(values, 'MaximumBatchingWindowInSeconds', 0, 0, 300) * 1_000, longestWindowMs),
     lanes: number(values, 'ParallelizationFactor', 1, 1, 10),
     startingPosition,
     maxRetries: number(values, 'MaximumRetryAttempts', -1, -1, 10_000),

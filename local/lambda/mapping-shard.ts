@@ -23,6 +23,8 @@ export class ShardReader {
   #due = true;
   #reading = false;
   #failures = 0;
+  #window: NodeJS.Timeout | undefined;
+  #windowIsOver = false;
 
   constructor(mapping: Mapping, shardId: string) {
     this.#mapping = mapping;
@@ -57,12 +59,39 @@ export class ShardReader {
     // Records gather in the stream while all lanes are busy: fewer reads, and larger batches.
     const room = this.#mapping.properties.batchSize * this.#lanes.length - this.#unfinished.length;
     const wanted = this.#due && !this.#ended && !this.#reading && room > 0 && this.#lanes.some(({ busy }) => !busy);
-    if (wanted) void this.#mapping.track(this.#fetch(Math.min(room, this.#mapping.source.mostRecords)));
+    if (wanted && this.#hasGathered())
+      void this.#mapping.track(this.#fetch(Math.min(room, this.#mapping.source.mostRecords)));
+  }
+
+  /** Ends a batching window before its time. */
+  hurry(): void {
+    if (!this.#behind) return;
+    clearTimeout(this.#window);
+    this.#endWindow();
+  }
+
+  /** Whether there is a full batch or the batching window is over; else it has begun. */
+  #hasGathered(): boolean {
+    const { properties, tips } = this.#mapping;
+    const { windowMs, batchSize, stream } = properties;
+    if (windowMs === 0 || this.#windowIsOver || tips.countAfter(stream, this.#shardId, this.#read) >= batchSize)
+      return true;
+    this.#window ??= setTimeout(() => this.#endWindow(), windowMs).unref();
+    return false;
+  }
+
+  #endWindow(): void {
+    this.#window = undefined;
+    this.#windowIsOver = true;
+    this.turn();
   }
 
   async #fetch(limit: number): Promise<void> {
     this.#reading = true;
     this.#due = false;
+    this.#windowIsOver = false;
+    clearTimeout(this.#window);
+    this.#window = undefined;
     try {
       const { records, next } = await this.#readOn(limit);
       for (const { key, entry } of records) {
@@ -78,6 +107,7 @@ export class ShardReader {
       // From the last record read, whatever happened to the iterator.
       this.#iterator = undefined;
       this.#due = true;
+      this.#windowIsOver = true;
       // What was not read in time is gone: on with the oldest that is left.
       if (error instanceof AwsError && error.code === 'TrimmedDataAccessException') this.#read = undefined;
       await this.#mapping.troubled(error, this.#failures++);

@@ -6,10 +6,22 @@ export interface Units {
   readonly indexes: Readonly<Record<string, number>>;
 }
 
+// An item is never changed, only replaced; and its size is asked for by each read and write of it.
+const sizes = new WeakMap<Item, number>();
+
 /** An item's size in bytes: names and values in UTF-8, numbers two digits a byte (developer guide, item sizes). */
 export function itemBytes(item: Item): number {
+  let bytes = sizes.get(item);
+  if (bytes === undefined) {
+    bytes = membersBytes(item);
+    sizes.set(item, bytes);
+  }
+  return bytes;
+}
+
+function membersBytes(members: Readonly<Record<string, AttributeValue>>): number {
   let bytes = 0;
-  for (const name in item) bytes += Buffer.byteLength(name) + valueBytes(item[name]!);
+  for (const name in members) bytes += Buffer.byteLength(name) + valueBytes(members[name]!);
   return bytes;
 }
 
@@ -76,7 +88,7 @@ function valueBytes(value: AttributeValue): number {
       case 'L':
         return content.reduce((bytes: number, element: AttributeValue) => bytes + 1 + valueBytes(element), 3);
       case 'M':
-        return 3 + Object.keys(content).length + itemBytes(content);
+        return 3 + Object.keys(content).length + membersBytes(content);
     }
   }
   return 0;
