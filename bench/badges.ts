@@ -11,6 +11,8 @@ import { PatientBadgeCaller } from '../test/end-to-end/asked-badges';
 import { wrongBadges } from '../test/end-to-end/badges-by-sql';
 import { RunningReplications } from '../test/end-to-end/replications';
 import { progress, shown, sum, table } from './base/measured';
+import { probe } from './base/probe';
+import type { ProbeOptions } from './base/probe-process';
 import { Traffic } from './base/traffic';
 
 /*
@@ -18,13 +20,15 @@ import { Traffic } from './base/traffic';
  * then hundreds of updates a second. Meanwhile the consumer is paused, a replication restarts from an earlier position and
  * a database is loaded anew. In the end every SKU's answer with every centre is compared with SQL on the sources.
  *
- * Smaller and shorter by BADGES_SKUS, BADGES_SECONDS (0: no questions), BADGES_PAUSE_SECONDS, BADGES_UPDATES (a second).
+ * Smaller and shorter by BADGES_SKUS, BADGES_SECONDS (0: no questions), BADGES_PAUSE_SECONDS, BADGES_UPDATES (a second, at
+ * most).
  */
 
 const skus = Number(process.env.BADGES_SKUS ?? 100_000);
 const seconds = Number(process.env.BADGES_SECONDS ?? 20);
 const pauseSeconds = Number(process.env.BADGES_PAUSE_SECONDS ?? 20);
 const updatesPerSecond = Number(process.env.BADGES_UPDATES ?? 500);
+const rates = [0.1, 0.2, 0.5, 1].map((part) => Math.round(part * updatesPerSecond));
 const centres = ['FC1', 'FC2', 'FC3', 'FC4', 'FC5'];
 const { policy } = stageNamed('local').badges;
 
@@ -39,16 +43,20 @@ async function main(): Promise<void> {
     const replications = new RunningReplications(run);
     const badges = new PatientBadgeCaller(run.endpoints);
     const { endpoint, region, accessKeyId, secretAccessKey } = aws;
-    const client = new BadgeClient({
-      dynamoDb: new DynamoDBClient({ endpoint, region, credentials: { accessKeyId, secretAccessKey } }),
-      tableName: run.valueOf('Badges', 'ONLINE_TABLE_NAME'),
-      policy,
-    });
+    const dynamoDb = { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
+    const tableName = run.valueOf('Badges', 'ONLINE_TABLE_NAME');
+    const client = new BadgeClient({ dynamoDb: new DynamoDBClient(dynamoDb), tableName, policy });
+    const probing = {
+      inventory: oltp.inventory!,
+      ...{ dynamoDb, tableName, policy, seconds },
+      sku: 'PROBE',
+      fc: 'FC1',
+    };
 
     await fullLoad(run, replications, inventory, orders);
     await replications.vouch();
     await badges.until('in-stock', 'PROBE', 'FC1');
-    const traffic = new Traffic({ inventory: oltp.inventory!, orders: oltp.orders!, skus, centres }, updatesPerSecond);
+    const traffic = new Traffic({ inventory: oltp.inventory!, orders: oltp.orders!, skus, centres });
 
     const phase = async (name: string, work: () => Promise<void>) => {
       const before = traffic.done;
@@ -59,7 +67,11 @@ async function main(): Promise<void> {
       progress('');
       console.log(`${name}: ${shown(took)} s, ${shown((traffic.done - before) / took)} updates a second`);
     };
-    await phase('updates and questions', () => questions(badges, client, inventory));
+    for (const perSecond of rates) {
+      traffic.pace(perSecond);
+      await phase(`updates and their badges, ${perSecond} a second`, () => callsDuring(run, () => commits(probing)));
+    }
+    await phase('questions', () => questions(badges, client));
     await phase('the consumer paused and gone on', () => pause(run));
     await phase('the replication of orders restarted from an earlier position', async () => {
       await replications.stop('orders');
@@ -129,19 +141,47 @@ function behind(run: Run): number {
   return [...run.mappings].reduce((sum, { mapping }) => sum + mapping.state().behind, 0);
 }
 
-/** Commits to visible, and lookups, while updates go on. */
-async function questions(badges: PatientBadgeCaller, client: BadgeClient, inventory: Client): Promise<void> {
+/** Does work, and prints what the functions that read the changes called meanwhile. */
+async function callsDuring({ account, mappings }: Run, work: () => Promise<void>): Promise<void> {
+  const appliers = [...mappings].filter(({ functionName }) => /(Badges|Inventory)-Apply/.test(functionName));
+  const delivered = () => appliers.map(({ mapping }) => mapping.state().delivered);
+  const before = delivered();
+  account.door.meter.reset();
+  await work();
+  const { calls, billedByFunction } = account.door.meter.snapshot();
+  const after = delivered();
+  const rows = appliers.map(({ functionName }, index) => {
+    const records = after[index]! - before[index]!;
+    const made = calls.byFunction[functionName] ?? {};
+    const writeUnits = sum(
+      Object.values(billedByFunction[functionName]?.dynamodb ?? {}).map((units) => units.writeUnits),
+    );
+    return [
+      functionName.replace(/^Tillstream-local-|(Consumer)?Function[0-9A-F]{8}$/g, ''),
+      shown(sum(Object.values(made)) / records),
+      shown(writeUnits / records),
+    ];
+  });
+  table('of a record of changes', ['calls', 'write units'], rows);
+}
+
+const row = (name: string, times: number[]) => [
+  name,
+  shown(quantile(times, 0.5)),
+  shown(quantile(times, 0.99)),
+  shown(times.length),
+];
+
+/** From an update sent to an answer that shows it, while other updates go on. */
+async function commits(probing: ProbeOptions): Promise<void> {
   if (seconds === 0) return;
-  const visible: number[] = [];
-  const ends = performance.now() + seconds * 1_000;
-  for (let available = 20; performance.now() < ends; available++) {
-    const started = performance.now();
-    await inventory.query(`update stock set on_hand = $1 where sku = 'PROBE' and location = 'FC1'`, [available]);
-    // A pause, since whoever asks without one takes from the machine what the answer waits for.
-    while ((await badges.ask(['PROBE'], ['FC1']))[0]!.available !== available) await delay(5);
-    visible.push(performance.now() - started);
-    await delay(20 + (available % 7) * 10);
-  }
+  const times = await probe(probing);
+  progress('');
+  table('ms', ['p50', 'p99', 'times'], [row('update sent to visible in an answer', times)]);
+}
+
+async function questions(badges: PatientBadgeCaller, client: BadgeClient): Promise<void> {
+  if (seconds === 0) return;
   const lookups = async (count: number, ask: (skus: string[]) => Promise<unknown>) => {
     const times: number[] = [];
     for (let turn = 0; turn < 300; turn++) {
@@ -154,14 +194,7 @@ async function questions(badges: PatientBadgeCaller, client: BadgeClient, invent
   };
   const viaApi = (skus: string[]) => badges.ask(skus, ['FC1']);
   const direct = (skus: string[]) => client.lookup({ skus, fcs: ['FC1'] });
-  const row = (name: string, times: number[]) => [
-    name,
-    shown(quantile(times, 0.5)),
-    shown(quantile(times, 0.99)),
-    shown(times.length),
-  ];
   const rows = [
-    row('update sent to visible in an answer', visible),
     row('lookup of 1 SKU, API', await lookups(1, viaApi)),
     row('lookup of 48 SKUs, API', await lookups(48, viaApi)),
     row('lookup of 1 SKU, client', await lookups(1, direct)),

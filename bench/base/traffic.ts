@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { SourceTrafficOptions } from '../../test/end-to-end/source-traffic';
+import type { TrafficWord } from './traffic-process';
 
 /** Changes in the source databases, made by another process. */
 export class Traffic {
@@ -9,7 +10,7 @@ export class Traffic {
   readonly #child: ChildProcess;
   readonly #stopped: Promise<void>;
 
-  constructor(options: SourceTrafficOptions, perSecond: number) {
+  constructor(options: SourceTrafficOptions) {
     this.#child = fork(join(__dirname, 'base', 'traffic-process.js'));
     this.#stopped = new Promise((resolve, reject) => {
       this.#child.on('message', ({ done, stopped }: { done: number; stopped?: true }) => {
@@ -19,11 +20,20 @@ export class Traffic {
       this.#child.once('exit', () => reject(new Error('the traffic ended by itself')));
     });
     this.#stopped.catch(() => {});
-    this.#child.send({ options, perSecond });
+    this.#tell({ options });
+  }
+
+  /** From now on so many updates a second. */
+  pace(perSecond: number): void {
+    this.#tell({ perSecond });
   }
 
   async stop(): Promise<void> {
-    this.#child.send({ stop: true });
+    this.#tell({ stop: true });
     await this.#stopped;
+  }
+
+  #tell(word: TrafficWord): void {
+    this.#child.send(word);
   }
 }

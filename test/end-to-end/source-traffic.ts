@@ -23,6 +23,7 @@ export class SourceTraffic {
   readonly #pools: Record<'inventory' | 'orders', Pool>;
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
+  #perSecond = 0;
   #state = 20261128;
   #orders = 0;
   #failure: Error | undefined;
@@ -35,8 +36,14 @@ export class SourceTraffic {
   }
 
   start(perSecond: number): void {
-    this.#running = this.#run(perSecond);
+    this.pace(perSecond);
+    this.#running = this.#run();
     this.#running.catch(() => {});
+  }
+
+  /** From now on so many updates a second. */
+  pace(perSecond: number): void {
+    this.#perSecond = perSecond;
   }
 
   async stop(): Promise<void> {
@@ -47,12 +54,14 @@ export class SourceTraffic {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #run(perSecond: number): Promise<void> {
-    const started = performance.now();
+  async #run(): Promise<void> {
+    let before = performance.now();
     let pending = 0;
-    for (let sent = 0; !this.#stopped || pending > 0; await delay(tickMs)) {
-      const due = this.#stopped ? 0 : ((performance.now() - started) / 1_000) * perSecond;
-      for (; sent < due && pending < mostPending; sent++) {
+    for (let due = 0; !this.#stopped || pending > 0; await delay(tickMs)) {
+      const now = performance.now();
+      due = this.#stopped ? 0 : due + ((now - before) / 1_000) * this.#perSecond;
+      before = now;
+      for (; due >= 1 && pending < mostPending; due--) {
         pending += 1;
         this.#next()
           .then(() => {
