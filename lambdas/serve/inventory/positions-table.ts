@@ -1,11 +1,7 @@
-import {
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  type TransactWriteItem,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient, TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { StockPolicy } from '../../base/domain/stock-policy';
-import { backOff, inChunks, readItems, transact, whileInConflict, writeVersions } from '../badges/dynamo-calls';
+import { inParallel } from '../../base/runtime/in-parallel';
+import { backOff, inChunks, readItems, transact, writeVersions } from '../badges/dynamo-calls';
 import type { Item } from '../badges/item-values';
 import { onlineKey } from '../badges/lookup/online-items';
 import type { Circumstances, Commit, Position } from './position';
@@ -32,6 +28,9 @@ export interface PositionChange {
 }
 
 const keysPerRead = 100;
+// A transaction takes a hundred; one that is refused is sent again, and the fewer there are in it, the less of it.
+const actionsPerTransaction = 50;
+const packsAtOnce = 4;
 const rounds = 40;
 const dayMs = 86_400_000;
 
@@ -102,43 +101,66 @@ export class PositionsTable {
     );
     const again = [...failed].map((index) => plain[index]!.change);
     result.versions += plain.length - failed.size;
-    await inChunks(special, 1, async ([write]) => {
-      if (await this.#writeWithTriggers(write!)) {
-        result.versions += 1;
-        result.crossings += write!.triggers.length;
-      } else again.push(write!.change);
+    await inParallel(packsOf(special), packsAtOnce, async (pack) => {
+      const written = await this.#writeTogether(pack);
+      for (const write of pack)
+        if (written.has(write)) {
+          result.versions += 1;
+          result.crossings += write.triggers.length;
+        } else again.push(write.change);
     });
     return again;
   }
 
-  /** False when the position has changed since it was read. */
-  async #writeWithTriggers({ change, item, commit, triggers }: Write): Promise<boolean> {
-    const { tableName, outboxTableName } = this.props;
+  /** Writes positions with their triggers in one transaction; answers those that were still as they were read. */
+  async #writeTogether(writes: readonly Write[]): Promise<ReadonlySet<Write>> {
+    let open = writes;
+    while (open.length > 0) {
+      const actions = open.map((write) => [this.#update(write), ...write.triggers.map((each) => this.#put(each))]);
+      const refused = await transact(this.dynamoDb, actions.flat());
+      if (refused === undefined) break;
+      let first = 0;
+      open = open.filter((_, index) => {
+        const end = first + actions[index]!.length;
+        const isRefused = [...refused.keys()].some((place) => place >= first && place < end);
+        first = end;
+        return !isRefused;
+      });
+    }
+    return new Set(open);
+  }
+
+  #update({ change, item, commit }: Write): TransactWriteItem {
+    const { tableName } = this.props;
     const attributes = attributesOfPosition(commit.position);
     const names = Object.keys(attributes);
-    const Update = {
-      TableName: tableName,
-      Key: { pk: { S: onlineKey.stock(change.sku, change.location) } },
-      UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-      ConditionExpression: item?.version === undefined ? 'attribute_not_exists(#version)' : '#version = :read',
-      ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
-      ExpressionAttributeValues: {
-        ...Object.fromEntries(names.map((name) => [`:${name}`, attributes[name]!])),
-        ...(item?.version === undefined ? {} : { ':read': item.version }),
+    return {
+      Update: {
+        TableName: tableName,
+        Key: { pk: { S: onlineKey.stock(change.sku, change.location) } },
+        UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+        ConditionExpression: item?.version === undefined ? 'attribute_not_exists(#version)' : '#version = :read',
+        ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        ExpressionAttributeValues: {
+          ...Object.fromEntries(names.map((name) => [`:${name}`, attributes[name]!])),
+          ...(item?.version === undefined ? {} : { ':read': item.version }),
+        },
       },
     };
-    if (triggers.length > 0)
-      return (
-        (await transact(this.dynamoDb, [{ Update }, ...triggers.map((trigger) => put(outboxTableName, trigger))])) ===
-        undefined
-      );
-    try {
-      await whileInConflict(() => this.dynamoDb.send(new UpdateItemCommand(Update)));
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw error;
-    }
+  }
+
+  #put(trigger: StockTrigger): TransactWriteItem {
+    return {
+      Put: {
+        TableName: this.props.outboxTableName,
+        Item: {
+          crossingId: { S: trigger.crossingId },
+          decidedAt: { S: trigger.decidedAt },
+          trigger: { S: JSON.stringify(trigger) },
+        },
+        ConditionExpression: 'attribute_not_exists(crossingId)',
+      },
+    };
   }
 
   /** Notes that there is such a location, once per container. */
@@ -158,16 +180,18 @@ interface Write {
   readonly triggers: readonly StockTrigger[];
 }
 
-function put(TableName: string, trigger: StockTrigger): TransactWriteItem {
-  return {
-    Put: {
-      TableName,
-      Item: {
-        crossingId: { S: trigger.crossingId },
-        decidedAt: { S: trigger.decidedAt },
-        trigger: { S: JSON.stringify(trigger) },
-      },
-      ConditionExpression: 'attribute_not_exists(crossingId)',
-    },
-  };
+/** As many positions to a transaction as fit with their triggers. */
+function packsOf(writes: readonly Write[]): Write[][] {
+  const packs: Write[][] = [];
+  let room = 0;
+  for (const write of writes) {
+    const actions = 1 + write.triggers.length;
+    if (room < actions) {
+      packs.push([]);
+      room = actionsPerTransaction;
+    }
+    packs.at(-1)!.push(write);
+    room -= actions;
+  }
+  return packs;
 }
