@@ -126,6 +126,32 @@ test('a count that was read with the batch is right at once, whoever counted bef
   expect((await item(rig, 'centre#fc-1'))!.promised).toEqual({ [day(1)]: 3 });
 });
 
+test('whoever discontinues a SKU once more gives its stock the end that another was killed before', async () => {
+  const dynamoDb = new DynamoDBClient(rig.client);
+  dynamoDb.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === TransactWriteItemsCommand.name) throw new Error('killed');
+        return next(args);
+      },
+    { step: 'initialize' },
+  );
+  const other = container();
+  await other.applier.apply([
+    sku('active', 1),
+    replaced('inventory.stock', ['A', 'fc-1'], 1, {
+      ...{ sku: 'A', location: 'fc-1', on_hand: 10, reserved: 0, updated_at: null },
+    }),
+  ]);
+  await expect(container(dynamoDb).applier.apply([sku('discontinued', 2)])).rejects.toThrow('killed');
+  const { stockEndsAt } = (await item(rig, 'sku#A'))!;
+
+  await other.applier.apply([sku('discontinued', 3)]);
+
+  expect(await item(rig, 'sku#A')).toMatchObject({ position: positionAt(3), stockEndsAt });
+  expect((await item(rig, 'stock#A#fc-1'))!.expiresAt).toBe(stockEndsAt);
+});
+
 describe('a SKU comes back after what another has done to it since its item was read', () => {
   const stock = replaced('inventory.stock', ['A', 'fc-1'], 1, {
     ...{ sku: 'A', location: 'fc-1', on_hand: 10, reserved: 0, updated_at: null },

@@ -105,19 +105,20 @@ export class Lifecycle {
       return outcomeOf(await this.online.writeVersion({ item, expected, expiresAt }));
     }
     if (columns.status === 'discontinued') {
-      // A repeat keeps the end that was given: someone may have read it already.
-      const isRepeat = expected === item.position;
-      const given = isRepeat ? was?.stockEndsAt?.N : undefined;
-      const endsAt = given === undefined ? Math.floor(Date.now() / 1_000) + graceSeconds : Number(given);
-      const isNews = plainValue(was?.status) !== 'discontinued' || isRepeat;
+      // An end that was given is kept: someone may have read it already.
+      const given = plainValue(was?.status) === 'discontinued' ? was?.stockEndsAt?.N : undefined;
+      const nowSeconds = Math.floor(Date.now() / 1_000);
+      const endsAt = given === undefined ? nowSeconds + graceSeconds : Number(given);
+      // Whoever gave it may have been killed, or passed by this change, before all of the stock had it.
+      const isDue = expected === item.position || endsAt > nowSeconds;
       const [written, items] = await allEnded([
         this.online.writeVersion(
           { item, expected, expiresAt: null },
-          { stockEnds: { BOOL: true }, ...(isNews ? { stockEndsAt: { N: String(endsAt) } } : {}) },
+          { stockEnds: { BOOL: true }, ...(isDue ? { stockEndsAt: { N: String(endsAt) } } : {}) },
         ),
-        isNews ? this.#stockOf(row) : Promise.resolve([]),
+        isDue ? this.#stockOf(row) : Promise.resolve([]),
       ]);
-      if (written && isNews) await this.#endStock(row, items, endsAt, history);
+      if (written && isDue) await this.#endStock(row, items, endsAt, history);
       return outcomeOf(written);
     }
     if (was?.stockEnds?.BOOL === true) await this.#restoreStock(row, was, history);
