@@ -4,6 +4,7 @@ import { OnlineTable } from '../../lambdas/serve/badges/online-table';
 import type { RowChanges } from '../../lambdas/serve/badges/row-applier';
 import { StateTable } from '../../lambdas/serve/badges/state-table';
 import { type Rig, startRig } from '../engine-rig';
+import { aroundCalls } from '../engine-rig/around-calls';
 import { day, item, prepare } from './badges-apply-tables';
 
 /*
@@ -32,6 +33,9 @@ const replaced = (table: string, key: readonly string[], place: number, row: Row
 });
 const order = (order_id: string) =>
   replaced('orders.orders', [order_id], 1, { order_id, fc_id: 'fc-1', status: 'open', promised_date: day(1) });
+const stock = replaced('inventory.stock', ['A', 'fc-1'], 1, {
+  ...{ sku: 'A', location: 'fc-1', on_hand: 10, reserved: 0, updated_at: null },
+});
 const sku = (status: string, place: number) =>
   replaced('inventory.skus', ['A'], place, {
     sku: 'A',
@@ -42,23 +46,18 @@ test('whoever loses the counts of a centre again and again still gets its turn',
   const other = container();
   let others = 0;
   let refused = 0;
-  const dynamoDb = new DynamoDBClient(rig.client);
   // The other commits right after each refusal, so what the refusal told is outdated when it arrives.
-  dynamoDb.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        try {
-          return await next(args);
-        } catch (error) {
-          if (commandName === TransactWriteItemsCommand.name) {
-            refused += 1;
-            await other.applier.apply([order(`other-${others++}`)]);
-          }
-          throw error;
-        }
-      },
-    { step: 'initialize' },
-  );
+  const dynamoDb = aroundCalls(rig.client, async (commandName, send) => {
+    try {
+      return await send();
+    } catch (error) {
+      if (commandName === TransactWriteItemsCommand.name) {
+        refused += 1;
+        await other.applier.apply([order(`other-${others++}`)]);
+      }
+      throw error;
+    }
+  });
   const loser = container(dynamoDb);
   await loser.applier.apply([order('own-1')]);
   await other.applier.apply([order(`other-${others++}`)]);
@@ -75,20 +74,15 @@ test.each(['active', 'discontinued'])(
   'a SKU that another brings on between state and item stays there (%s)',
   async (status) => {
     const other = container();
-    const dynamoDb = new DynamoDBClient(rig.client);
     let isFirst = true;
-    dynamoDb.middlewareStack.add(
-      (next, { commandName }) =>
-        async (args) => {
-          const answer = await next(args);
-          if (commandName === BatchExecuteStatementCommand.name && isFirst) {
-            isFirst = false;
-            await other.applier.apply([sku('paused', 3)]);
-          }
-          return answer;
-        },
-      { step: 'initialize' },
-    );
+    const dynamoDb = aroundCalls(rig.client, async (commandName, send) => {
+      const answer = await send();
+      if (commandName === BatchExecuteStatementCommand.name && isFirst) {
+        isFirst = false;
+        await other.applier.apply([sku('paused', 3)]);
+      }
+      return answer;
+    });
     await other.applier.apply([sku('active', 1)]);
     const { applier, state, online } = container(dynamoDb);
     const stored = await state.read([{ table: 'inventory.skus', key: ['A'] }]);
@@ -127,22 +121,12 @@ test('a count that was read with the batch is right at once, whoever counted bef
 });
 
 test('whoever discontinues a SKU once more gives its stock the end that another was killed before', async () => {
-  const dynamoDb = new DynamoDBClient(rig.client);
-  dynamoDb.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        if (commandName === TransactWriteItemsCommand.name) throw new Error('killed');
-        return next(args);
-      },
-    { step: 'initialize' },
-  );
+  const dynamoDb = aroundCalls(rig.client, async (commandName, send) => {
+    if (commandName === TransactWriteItemsCommand.name) throw new Error('killed');
+    return send();
+  });
   const other = container();
-  await other.applier.apply([
-    sku('active', 1),
-    replaced('inventory.stock', ['A', 'fc-1'], 1, {
-      ...{ sku: 'A', location: 'fc-1', on_hand: 10, reserved: 0, updated_at: null },
-    }),
-  ]);
+  await other.applier.apply([stock, sku('active', 1)]);
   await expect(container(dynamoDb).applier.apply([sku('discontinued', 2)])).rejects.toThrow('killed');
   const { stockEndsAt } = (await item(rig, 'sku#A'))!;
 
@@ -153,10 +137,6 @@ test('whoever discontinues a SKU once more gives its stock the end that another 
 });
 
 describe('a SKU comes back after what another has done to it since its item was read', () => {
-  const stock = replaced('inventory.stock', ['A', 'fc-1'], 1, {
-    ...{ sku: 'A', location: 'fc-1', on_hand: 10, reserved: 0, updated_at: null },
-  });
-
   test.each([
     ['active', 'active'],
     ['discontinued', 'active'],

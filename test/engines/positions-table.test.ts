@@ -2,6 +2,7 @@ import { DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynam
 import { withImages } from '../../lambdas/serve/inventory/position';
 import { type PositionChange, PositionsTable } from '../../lambdas/serve/inventory/positions-table';
 import { type Rig, startRig } from '../engine-rig';
+import { aroundCalls } from '../engine-rig/around-calls';
 import { policy, positionsOf, prepareInventory, triggersOf } from './inventory-tables';
 
 let rig: Rig;
@@ -57,18 +58,13 @@ test('versions that are crossings share transactions with their triggers', async
 test('one that another has changed meanwhile holds up no other, and crosses by what it then is', async () => {
   const other = positionsTable();
   await other.commit(counted(20, 1));
-  const dynamoDb = new DynamoDBClient(rig.client);
   let passed = 0;
-  dynamoDb.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        // Before the first transaction: of the ten first, nothing is as it was read.
-        if (commandName === TransactWriteItemsCommand.name && passed++ === 0)
-          await other.commit(counted(19, 2).slice(0, 10));
-        return next(args);
-      },
-    { step: 'initialize' },
-  );
+  const dynamoDb = aroundCalls(rig.client, async (commandName, send) => {
+    // Before the first transaction: of the ten first, nothing is as it was read.
+    if (commandName === TransactWriteItemsCommand.name && passed++ === 0)
+      await other.commit(counted(19, 2).slice(0, 10));
+    return send();
+  });
 
   expect(await positionsTable(dynamoDb).commit(counted(4, 3))).toEqual({ versions: 70, crossings: 70 });
 

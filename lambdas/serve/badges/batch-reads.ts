@@ -4,7 +4,7 @@ import { type BeatsTable, beatsIn } from './beats-table';
 import { readTables } from './dynamo-calls';
 import type { Epoch, Epochs } from './epochs';
 import { onlineKey } from './lookup/online-items';
-import { itemsByPk } from './online-table';
+import { itemKey, itemsByPk } from './online-table';
 import { type ReadAhead, rowsOf } from './row-applier';
 import { type StateTable, stateKey, storedRows } from './state-table';
 import type { BeatsItem } from './watermark';
@@ -49,7 +49,7 @@ export async function readForBatch(
       state.dynamoDb,
       new Map([
         [state.props.tableName, rowsOf(changes).map(stateKey)],
-        [online.tableName, [...pks].map((pk) => ({ pk: { S: pk } }))],
+        [online.tableName, [...pks].map(itemKey)],
         [epochs.tableName, [...nextKeys.values()].filter((key) => key !== undefined)],
       ]),
     ),

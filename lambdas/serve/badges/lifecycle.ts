@@ -71,9 +71,9 @@ export class Lifecycle {
     let open = rows;
     for (let round = 1; open.length > 0; round++) {
       if (round > rounds) throw new Error(`${open.length} skus are contended`);
-      const isKnown = round === 1 && known !== undefined;
-      const items = isKnown ? known : await this.online.read(open.map((row) => itemOf(row).pk));
-      const { plain, others } = isKnown ? { plain: [], others: open } : this.sorted(open, items);
+      const items =
+        round === 1 && known !== undefined ? known : await this.online.read(open.map((row) => itemOf(row).pk));
+      const { plain, others } = this.sorted(open, items);
       const failed: SkuRow[] = [];
       await inChunks(others, 1, async ([row]) => {
         const outcome = await this.#change(row!, items.get(itemOf(row!).pk), history);

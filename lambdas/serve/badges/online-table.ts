@@ -28,13 +28,7 @@ export class OnlineTable {
   ) {}
 
   async read(pks: readonly string[]): Promise<Map<string, Item>> {
-    return itemsByPk(
-      await readItems(
-        this.dynamoDb,
-        this.tableName,
-        pks.map((pk) => ({ pk: { S: pk } })),
-      ),
-    );
+    return itemsByPk(await readItems(this.dynamoDb, this.tableName, pks.map(itemKey)));
   }
 
   /** Writes items that are still as they were read; answers the indexes of those that are not. */
@@ -108,6 +102,10 @@ export class OnlineTable {
   }
 }
 
+export function itemKey(pk: string) {
+  return { pk: { S: pk } };
+}
+
 export function itemsByPk(items: readonly Item[]): Map<string, Item> {
   return new Map(items.map((item) => [item.pk!.S!, item]));
 }
@@ -117,7 +115,7 @@ export function updateOf(tableName: string, pk: string, attributes: Item) {
   const names = Object.keys(attributes);
   return {
     TableName: tableName,
-    Key: { pk: { S: pk } },
+    Key: itemKey(pk),
     UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
     ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
     ExpressionAttributeValues: Object.fromEntries(names.map((name) => [`:${name}`, attributes[name]!])) as Item,
@@ -135,7 +133,7 @@ export function attributesFor({ position, committedAt, features }: OnlineItem, e
 
 function versioned({ item, expected, expiresAt }: OnlineWrite) {
   return {
-    key: { pk: { S: item.pk } },
+    key: itemKey(item.pk),
     expected: expected === undefined ? undefined : { position: { S: expected } },
     attributes: attributesFor(item, expiresAt),
   };
