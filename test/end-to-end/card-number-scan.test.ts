@@ -65,9 +65,21 @@ describe('a card number outside the vault is found', () => {
     });
     expect(answer.status).toBe(204);
   }
+  /** And stays so: housekeeping, which would deliver it at any moment, is held. */
   async function notDelivered(): Promise<void> {
+    jest.spyOn(engines().firehose, 'flush').mockResolvedValue();
     const [DeliveryStreamName] = (await engines().firehose.call('ListDeliveryStreams', {})).DeliveryStreamNames;
     await engines().firehose.call('PutRecord', { DeliveryStreamName, Record: { Data: base64(`{"leak":"${card}"}`) } });
+  }
+  async function message(QueueName: string): Promise<void> {
+    const { QueueUrl } = await engines().sqs.call('CreateQueue', { QueueName });
+    await engines().sqs.call('SendMessage', { QueueUrl, MessageBody: `{"pan":"${card}"}` });
+  }
+  async function execution(name: string): Promise<void> {
+    const definition = JSON.stringify({ StartAt: 'Done', States: { Done: { Type: 'Succeed' } } });
+    const machine = { name, definition, roleArn: 'arn:aws:iam::000000000000:role/leak' };
+    const { stateMachineArn } = await engines().stepFunctions.call('CreateStateMachine', machine);
+    await engines().stepFunctions.call('StartExecution', { stateMachineArn, input: `{"pan":"${card}"}` });
   }
   const stateFile = (...path: string[]) => join(platform.folder, 'state', ...path);
 
@@ -106,6 +118,8 @@ describe('a card number outside the vault is found', () => {
       async () => writeFileSync(stateFile('leak.bin'), Buffer.from(`\0\xff${card}\0`, 'latin1')),
     ],
     ['a record of a stream', 'kinesis stream leak record', () => record('leak')],
+    ['a message of a queue', 'sqs leak', () => message('leak')],
+    ['an execution of a workflow', 'execution:leak:', () => execution('leak')],
     ['a point of the time series', '/leaked-point', () => point(`leaked-point,sku=${card} x=1`)],
     ['a record that Firehose has not delivered', '(not delivered)', notDelivered],
   ];
@@ -115,6 +129,7 @@ describe('a card number outside the vault is found', () => {
     beforeAll(async () => {
       for (const [, , plant] of places) await plant();
       found = (await scan()).map(({ where }) => where);
+      jest.restoreAllMocks();
     }, 60_000);
 
     test.each(places)('%s', (_, where) => {
