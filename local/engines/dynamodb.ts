@@ -43,7 +43,7 @@ export async function openDynamoDb({
   limits = false,
 }: DynamoDbOptions = {}): Promise<DynamoDbEngine> {
   if (directory !== undefined) mkdirSync(dirname(directory), { recursive: true });
-  const journal = directory === undefined ? undefined : new Journal(directory);
+  const journal = directory === undefined ? undefined : await Journal.open(directory);
   const tables = new Tables(journal, now, limits);
   if (journal !== undefined) {
     for await (const [, settings] of journal.entries(settingsPrefix)) {
@@ -122,9 +122,8 @@ export class DynamoDbEngine implements Engine, StreamTips {
     if (run === undefined) {
       throw new AwsError('UnknownOperationException', `operation ${operation} is not modelled by the local DynamoDB`);
     }
-    const before = this.journal?.recorded;
     const output = await run(this.#context, input);
-    if (this.journal !== undefined && this.journal.recorded !== before) await this.journal.written();
+    this.journal?.written();
     return output;
   }
 
@@ -169,7 +168,7 @@ export class DynamoDbEngine implements Engine, StreamTips {
         deleted += 1;
       }
     }
-    await this.journal?.written();
+    this.journal?.written();
     return deleted;
   }
 

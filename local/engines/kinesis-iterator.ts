@@ -65,7 +65,7 @@ async function indexAt(shard: Shard, timestamp: unknown): Promise<number> {
   if (typeof timestamp !== 'number')
     throw new AwsError('InvalidArgumentException', 'an iterator of type AT_TIMESTAMP needs a Timestamp');
   const prefix = recordKey(shard.index);
-  for await (const { key, value } of shard.database.createReadStream({ gt: prefix, lt: `${prefix}~` })) {
+  for await (const { key, value } of shard.records.read({ gt: prefix, lt: `${prefix}~` })) {
     if (value.ApproximateArrivalTimestamp >= timestamp) return shard.indexOf(key.slice(prefix.length))!;
   }
   return shard.newest + 1;

@@ -1,3 +1,4 @@
+import type { StreamRecords } from './kinesis-records';
 import { SequenceNumbers } from './kinesis-sequence';
 import { recordKey } from './kinesis-store';
 
@@ -14,7 +15,7 @@ export interface KinesisRecord {
 const tailBytes = 8 * 1024 * 1024;
 const callBytes = 10 * 1024 * 1024;
 
-/** One shard: the numbers of its records, the newest of them in memory, all of them in kinesalite's database. */
+/** One shard: the numbers of its records, the newest of them in memory, all of them in the stream's records. */
 export class Shard {
   readonly #numbers: SequenceNumbers;
   /** Index of the newest record, counted from 1. */
@@ -27,7 +28,7 @@ export class Shard {
     readonly id: string,
     readonly index: number,
     readonly start: { readonly sequenceNumber: string; readonly milliseconds: number },
-    readonly database: any,
+    readonly records: StreamRecords,
   ) {
     this.#numbers = new SequenceNumbers(start.sequenceNumber);
   }
@@ -35,8 +36,8 @@ export class Shard {
   /** Finds the newest record of an earlier run. */
   async open(): Promise<void> {
     const prefix = recordKey(this.index);
-    for await (const key of this.database.createKeyStream({ gt: prefix, lt: `${prefix}~`, reverse: true, limit: 1 })) {
-      this.#last = key.slice(prefix.length) as string;
+    for await (const { key } of this.records.read({ gt: prefix, lt: `${prefix}~`, reverse: true, limit: 1 })) {
+      this.#last = key.slice(prefix.length);
       this.#newest = this.#numbers.indexOf(this.#last)!;
     }
   }
@@ -98,7 +99,7 @@ export class Shard {
     const first = `${prefix}${this.#numbers.of(from, 0)}`;
     const records: KinesisRecord[] = [];
     let bytes = 0;
-    for await (const { key, value } of this.database.createReadStream({ gte: first, lte: last, limit })) {
+    for await (const { key, value } of this.records.read({ gte: first, lte: last, limit })) {
       bytes += value.Data.length * 0.75;
       if (bytes > callBytes && records.length > 0) break;
       records.push({ ...value, SequenceNumber: key.slice(prefix.length) });

@@ -30,6 +30,7 @@ import mergeShardsInput from 'kinesalite/validations/mergeShards';
 import removeTagsFromStreamInput from 'kinesalite/validations/removeTagsFromStream';
 import splitShardInput from 'kinesalite/validations/splitShard';
 import { AwsError, localAccount, localRegion } from './engine';
+import { StreamRecords } from './kinesis-records';
 
 /** Kinesalite's own operations, with the shapes of their inputs. The data path is ours: kinesis-stream.ts. */
 const operations: Record<string, { readonly run: any; readonly input: any }> = {
@@ -52,7 +53,7 @@ const operations: Record<string, { readonly run: any; readonly input: any }> = {
 export class KinesisStore {
   readonly #store: any;
 
-  constructor(directory: string | undefined) {
+  constructor(private readonly directory: string | undefined) {
     if (directory !== undefined) mkdirSync(directory, { recursive: true });
     this.#store = kinesaliteDb.create({
       ...(directory !== undefined && { path: join(directory, 'kinesis') }),
@@ -140,9 +141,10 @@ export class KinesisStore {
     });
   }
 
-  /** The stream's records, by `recordKey`. */
-  records(name: string): any {
-    return this.#store.getStreamDb(name);
+  /** The stream's records, by `recordKey`. Once for each stream. */
+  openRecords(name: string): Promise<StreamRecords> {
+    const file = this.directory === undefined ? undefined : join(this.directory, `kinesis.${name}.log`);
+    return StreamRecords.open(this.#store.getStreamDb(name), file);
   }
 
   async close(): Promise<void> {

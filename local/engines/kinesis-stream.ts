@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ShardLimits } from './kinesis-limits';
+import type { StreamRecords } from './kinesis-records';
 import { type KinesisRecord, Shard } from './kinesis-shard';
 import { type KinesisStore, recordKey } from './kinesis-store';
 import type { RecordsListener } from './stream-tips';
@@ -39,6 +40,7 @@ export class Stream {
   constructor(
     readonly name: string,
     readonly store: KinesisStore,
+    readonly records: StreamRecords,
     readonly options: StreamOptions,
   ) {}
 
@@ -54,7 +56,7 @@ export class Stream {
         const { StartingSequenceNumber: sequenceNumber } = shard.SequenceNumberRange;
         const seconds = Number.parseInt(BigInt(sequenceNumber).toString(16).slice(1, 10), 16);
         const start = { sequenceNumber, milliseconds: seconds * 1000 };
-        log = new Shard(shard.ShardId, index, start, this.store.records(this.name));
+        log = new Shard(shard.ShardId, index, start, this.records);
         await log.open();
         this.#shards.set(log.id, log);
       }
@@ -99,9 +101,8 @@ export class Stream {
         results.push({ shardId: shard.id, sequenceNumber: written.SequenceNumber });
       }
       if (accepted.length === 0) return results;
-      await this.store.records(this.name).batch(
+      this.records.add(
         accepted.map(({ shard, record: { SequenceNumber, ...value } }) => ({
-          type: 'put',
           key: recordKey(shard.index, SequenceNumber),
           value,
         })),

@@ -62,7 +62,11 @@ class Kinesis implements KinesisEngine {
 
   async open(name: string): Promise<void> {
     const { limits = true, throttle = () => false } = this.options;
-    const stream = new Stream(name, this.store, { now: this.#now, limits, throttle });
+    const stream = new Stream(name, this.store, await this.store.openRecords(name), {
+      now: this.#now,
+      limits,
+      throttle,
+    });
     await stream.refresh();
     this.#streams.set(name, stream);
   }
@@ -96,17 +100,18 @@ class Kinesis implements KinesisEngine {
   }
 
   async *contents(): AsyncIterable<{ readonly where: string; readonly text: string }> {
-    for (const name of this.#streams.keys()) {
+    for (const [name, { records }] of this.#streams) {
       yield { where: `kinesis stream ${name}`, text: JSON.stringify(await this.store.stream(name)) };
-      for await (const { key, value } of this.store.records(name).createReadStream()) {
+      for await (const { key, value } of records.read()) {
         const data = Buffer.from(value.Data, 'base64').toString();
         yield { where: `kinesis stream ${name} record ${key}`, text: `${value.PartitionKey}\n${data}` };
       }
     }
   }
 
-  close(): Promise<void> {
-    return this.store.close();
+  async close(): Promise<void> {
+    await Promise.all([...this.#streams.values()].map(({ records }) => records.close()));
+    await this.store.close();
   }
 
   #stream(name: string): Stream {
@@ -131,7 +136,10 @@ class Kinesis implements KinesisEngine {
 
   async #deleteStream({ EnforceConsumerDeletion: _, ...input }: any): Promise<void> {
     const named = byName(input);
+    const records = this.#streams.get(named.StreamName)?.records;
+    await records?.settled();
     await this.store.run('DeleteStream', named);
+    records?.discard();
     await this.store.settled(named.StreamName);
     this.#streams.delete(named.StreamName);
   }

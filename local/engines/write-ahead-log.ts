@@ -1,9 +1,9 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /**
  * What an engine has taken but holds in memory only, on disk: the operating system keeps it when this process is killed.
- * Entries are texts, in files by generation, so that older ones can go while newer ones come.
+ * Entries are lines of JSON, in files by generation, so that older ones can go while newer ones come.
  */
 export class WriteAheadLog {
   #generation: number;
@@ -15,18 +15,29 @@ export class WriteAheadLog {
   }
 
   /** Everything that is there, in order. An entry that was cut off by the end of its process was never taken. */
-  entries(): string[] {
+  entries<Entry = string>(): Entry[] {
     return this.#generations().flatMap((generation) =>
       readFileSync(this.#name(generation), 'utf8')
         .split('\n')
         .slice(0, -1)
-        .map((line) => JSON.parse(line) as string),
+        .map((line) => JSON.parse(line) as Entry),
     );
   }
 
   append(entry: string): void {
+    this.appendJson(JSON.stringify(entry));
+  }
+
+  /** The same of an entry that is JSON already, on one line. */
+  appendJson(json: string): void {
     this.#open ??= openSync(this.#name(this.#generation), 'a', 0o600);
-    writeSync(this.#open, `${JSON.stringify(entry)}\n`);
+    try {
+      writeFileSync(this.#open, `${json}\n`);
+    } catch (error) {
+      // What was written of it must not be the beginning of another.
+      this.cut();
+      throw error;
+    }
   }
 
   /** Begins a new generation. The answer forgets all before it: for when the engine has them safe elsewhere. */

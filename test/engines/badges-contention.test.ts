@@ -3,6 +3,7 @@ import { ChangeApplier } from '../../lambdas/serve/badges/change-applier';
 import { OnlineTable } from '../../lambdas/serve/badges/online-table';
 import type { RowChanges } from '../../lambdas/serve/badges/row-applier';
 import { StateTable } from '../../lambdas/serve/badges/state-table';
+import { eventually } from '../contract/endpoint';
 import { type Rig, startRig } from '../engine-rig';
 import { aroundCalls } from '../engine-rig/around-calls';
 import { day, item, prepare } from './badges-apply-tables';
@@ -68,6 +69,23 @@ test('whoever loses the counts of a centre again and again still gets its turn',
   expect(refused).toBeGreaterThan(2);
   expect(refused).toBeLessThan(8);
   expect((await item(rig, 'centre#fc-1'))!.promised).toEqual({ [day(1)]: 2 + others });
+});
+
+test('stock of a batch is served while the counts of its orders are still contended', async () => {
+  const shown = () => item(rig, 'stock#A#fc-1');
+  let isServed = false;
+  const dynamoDb = aroundCalls(rig.client, async (commandName, send) => {
+    if (commandName !== TransactWriteItemsCommand.name) return send();
+    // It would never be, if it waited for the counts.
+    await eventually(async () => expect(await shown()).toBeDefined(), 5);
+    isServed = true;
+    return send();
+  });
+
+  await container(dynamoDb).applier.apply([order('o-1'), stock]);
+
+  expect(isServed).toBe(true);
+  expect((await item(rig, 'centre#fc-1'))!.promised).toEqual({ [day(1)]: 1 });
 });
 
 test.each(['active', 'discontinued'])(

@@ -63,9 +63,9 @@ export class Tables {
     this.#tables.delete(table.name);
   }
 
-  /** Resolves once every change so far is on disk, where there is one. */
-  async written(): Promise<void> {
-    await this.journal?.written();
+  /** Puts every change so far on disk, where there is one. */
+  written(): void {
+    this.journal?.written();
   }
 }
 

@@ -1,12 +1,15 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openDynamoDb } from '../../../local/engines/dynamodb';
 import type { Engine } from '../../../local/engines/engine';
 import { openFirehose } from '../../../local/engines/firehose';
 import { openGlue } from '../../../local/engines/glue';
 import { type InfluxDb, openInfluxDb } from '../../../local/engines/influxdb';
+import { openKinesis } from '../../../local/engines/kinesis';
 import { openTimestream } from '../../../local/engines/timestream';
 import { WriteAheadLog } from '../../../local/engines/write-ahead-log';
+import { WriteBehind, type WrittenChange } from '../../../local/engines/write-behind';
 
 /** A killed process leaves its files as they are at that moment: a copy of the folder, taken while the engine runs. */
 let folder: string;
@@ -196,6 +199,222 @@ describe('InfluxDB', () => {
     await points(influx);
 
     expect(readdirSync(directory).filter((name) => name.startsWith('points.log'))).toEqual([]);
+  });
+});
+
+describe('DynamoDB', () => {
+  const TableName = 'claims';
+  const open = async (directory: string) => {
+    const engine = await openDynamoDb({ directory: join(directory, 'dynamodb') });
+    closing.push(() => engine.close());
+    return engine;
+  };
+  const put = (engine: Engine, id: string, times: number) =>
+    engine.call('PutItem', { TableName, Item: { id: { S: id }, times: { N: String(times) } } });
+  const times = async (engine: Engine) => {
+    const { Items } = await engine.call('Scan', { TableName });
+    return Object.fromEntries(Items.map((item: any) => [item.id.S, Number(item.times.N)]));
+  };
+
+  test('has every item that it had answered for when it was killed, and its stream', async () => {
+    const directory = join(folder, 'state');
+    const engine = await open(directory);
+    await engine.call('CreateTable', {
+      TableName,
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
+    });
+    await put(engine, 'a', 1);
+    await put(engine, 'b', 1);
+    await put(engine, 'a', 2);
+    await engine.call('DeleteItem', { TableName, Key: { id: { S: 'b' } } });
+
+    const left = leftOf(directory);
+    const next = await open(left);
+
+    expect(await times(next)).toEqual({ a: 2 });
+    const { LatestStreamArn } = (await next.call('DescribeTable', { TableName })).Table;
+    const counted = next.shardIds(LatestStreamArn).map((shard) => next.countAfter(LatestStreamArn, shard));
+    expect(counted.reduce((sum, count) => sum + count, 0)).toBe(4);
+    await put(next, 'c', 1);
+    expect(await times(await open(leftOf(left)))).toEqual({ a: 2, c: 1 });
+  });
+});
+
+describe('Kinesis', () => {
+  const StreamName = 'sales';
+  const open = async (directory: string) => {
+    const engine = await openKinesis({ directory });
+    closing.push(() => engine.close());
+    return engine;
+  };
+  const put = (engine: Engine, text: string) =>
+    engine.call('PutRecord', { StreamName, PartitionKey: 'a', Data: Buffer.from(text).toString('base64') });
+  const texts = async (engine: Engine, from: object = { ShardIteratorType: 'TRIM_HORIZON' }) => {
+    const place = { StreamName, ShardId: 'shardId-000000000000', ...from };
+    const { ShardIterator } = await engine.call('GetShardIterator', place);
+    const { Records } = await engine.call('GetRecords', { ShardIterator });
+    return Records.map(({ Data }: any) => Buffer.from(Data, 'base64').toString());
+  };
+
+  test('has every record that it had answered for when it was killed, and goes on behind them', async () => {
+    const directory = join(folder, 'state');
+    const engine = await open(directory);
+    await engine.call('CreateStream', { StreamName, ShardCount: 1 });
+    await put(engine, 'one');
+    await put(engine, 'two');
+
+    const next = await open(leftOf(directory));
+    await put(next, 'three');
+
+    expect(await texts(next)).toEqual(['one', 'two', 'three']);
+    expect(await texts(next, { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: 0 })).toEqual(['one', 'two', 'three']);
+  });
+
+  test('has nothing of a stream that was deleted when another of its name is made', async () => {
+    const directory = join(folder, 'state');
+    const engine = await open(directory);
+    for (const text of ['old', 'new']) {
+      await engine.call('CreateStream', { StreamName, ShardCount: 1 });
+      await put(engine, text);
+      if (text === 'old') await engine.call('DeleteStream', { StreamName });
+    }
+
+    expect(await texts(engine)).toEqual(['new']);
+    expect(await texts(await open(leftOf(directory)))).toEqual(['new']);
+  });
+});
+
+describe('changes on their way into a database', () => {
+  const put = (key: string, value: unknown) => ({ type: 'put' as const, key, value });
+  /** A database that takes batches when it is told to. */
+  const database = () => {
+    const kept = new Map<string, string>();
+    const batches: number[] = [];
+    const waiting: (() => void)[] = [];
+    let isHeld = false;
+    let isBroken = false;
+    return {
+      kept,
+      batches,
+      hold: () => {
+        isHeld = true;
+      },
+      release: () => {
+        isHeld = false;
+        for (const go of waiting.splice(0)) go();
+      },
+      break: () => {
+        isBroken = true;
+      },
+      write: async (changes: readonly WrittenChange[]) => {
+        if (isHeld) await new Promise<void>((go) => waiting.push(go));
+        if (isBroken) throw new Error('the disk is full');
+        batches.push(changes.length);
+        for (const change of changes)
+          if (change.type === 'put') kept.set(change.key, change.value);
+          else kept.delete(change.key);
+      },
+    };
+  };
+  let directory: string;
+  beforeEach(() => {
+    directory = join(folder, 'state');
+    mkdirSync(directory);
+  });
+  const file = () => join(directory, 'log');
+
+  test('each key is written once, with its last value', async () => {
+    const { kept, batches, write } = database();
+    const behind = await WriteBehind.open({ file: file(), write });
+    for (let value = 1; value <= 50; value++) {
+      behind.record(put('a', { value }));
+      behind.record(put(`b${value % 2}`, value));
+      behind.written();
+    }
+    behind.record({ type: 'del', key: 'b0' });
+    behind.written();
+
+    await behind.settled();
+
+    expect(Object.fromEntries(kept)).toEqual({ a: '{"value":50}', b1: '49' });
+    expect(batches).toEqual([3]);
+    await behind.close();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test('what comes while a batch is written is not lost with its log, and comes after it', async () => {
+    const { kept, hold, release, write } = database();
+    const behind = await WriteBehind.open({ file: file(), write });
+    hold();
+    behind.record(put('a', 1));
+    behind.written();
+    const settled = behind.settled();
+    behind.record(put('a', 2));
+    behind.record(put('b', 2));
+    behind.written();
+
+    const left = database();
+    await WriteBehind.open({ file: join(leftOf(directory), 'log'), write: left.write });
+    expect(Object.fromEntries(left.kept)).toEqual({ a: '2', b: '2' });
+
+    release();
+    await settled;
+    expect(Object.fromEntries(kept)).toEqual({ a: '2', b: '2' });
+    await behind.close();
+  });
+
+  test('what was recorded and not written is not there after a kill, and nothing is there by half', async () => {
+    const behind = await WriteBehind.open({ file: file(), write: database().write });
+    behind.record(put('whole', 1));
+    behind.record(put('and its other half', 1));
+    behind.written();
+    behind.record(put('never answered for', 1));
+
+    const { kept, write } = database();
+    await WriteBehind.open({ file: join(leftOf(directory), 'log'), write });
+
+    expect([...kept.keys()]).toEqual(['whole', 'and its other half']);
+    await behind.close();
+  });
+
+  test('a database that takes nothing is told of, and nothing is lost', async () => {
+    const broken = database();
+    const behind = await WriteBehind.open({ file: file(), write: broken.write });
+    broken.break();
+    behind.record(put('a', 1));
+    behind.written();
+    await expect(behind.settled()).rejects.toThrow('the disk is full');
+
+    expect(() => behind.written()).toThrow('the disk is full');
+    const { kept, write } = database();
+    await WriteBehind.open({ file: file(), write });
+    expect(Object.fromEntries(kept)).toEqual({ a: '1' });
+  });
+
+  test('without a file, changes live as long as the process', async () => {
+    const { kept, write } = database();
+    const behind = await WriteBehind.open({ file: undefined, write });
+    behind.record(put('a', 1));
+    behind.written();
+    await behind.settled();
+
+    expect([...kept.keys()]).toEqual(['a']);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test('what is discarded never comes', async () => {
+    const { kept, write } = database();
+    const behind = await WriteBehind.open({ file: file(), write });
+    behind.record(put('a', 1));
+    behind.written();
+    behind.discard();
+    await behind.settled();
+
+    expect(kept.size).toBe(0);
+    expect(readdirSync(directory)).toEqual([]);
   });
 });
 
