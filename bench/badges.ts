@@ -61,11 +61,16 @@ async function main(): Promise<void> {
     const phase = async (name: string, work: () => Promise<void>) => {
       const before = traffic.done;
       const started = performance.now();
+      const cpu = process.cpuUsage();
       progress(name);
       await work();
       const took = (performance.now() - started) / 1_000;
+      const { user, system } = process.cpuUsage(cpu);
+      const updates = traffic.done - before;
       progress('');
-      console.log(`${name}: ${shown(took)} s, ${shown((traffic.done - before) / took)} updates a second`);
+      console.log(
+        `${name}: ${shown(took)} s, ${shown(updates / took)} updates a second, ${shown((user + system) / 1_000 / updates)} ms CPU each`,
+      );
     };
     for (const perSecond of rates) {
       traffic.pace(perSecond);

@@ -205,7 +205,7 @@ export class InventoryStack extends Stack {
       reader: 'Triggers',
       impact: triggersImpact,
     });
-    publish.consumer.uses(outbox, 'OUTBOX_TABLE_NAME', ['DeleteItem']);
+    publish.consumer.uses(outbox, 'OUTBOX_TABLE_NAME', ['BatchWriteItem']);
     return publish;
   }
 
@@ -218,7 +218,7 @@ export class InventoryStack extends Stack {
       timeout: Duration.minutes(2),
       memoryMebibytes: 256,
     })
-      .uses(outbox, 'OUTBOX_TABLE_NAME', ['Scan', 'DeleteItem'])
+      .uses(outbox, 'OUTBOX_TABLE_NAME', ['Scan', 'BatchWriteItem'])
       .environment('OVERDUE_SECONDS', '60');
     everyMinute(this, 'RepublishSchedule', {
       description: 'Publishes triggers that have waited in the outbox for a minute',

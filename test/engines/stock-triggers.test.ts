@@ -45,7 +45,7 @@ test('what is committed is published, once each, and taken out', async () => {
   expect(arrived().sort()).toEqual(due);
   expect(await waiting()).toEqual([]);
   expect(container.metric('Published')).toBe(12);
-  expect(rig.calls()).toEqual({ 'events:PutEvents': 2, 'dynamodb:DeleteItem': 12 });
+  expect(rig.calls()).toEqual({ 'events:PutEvents': 2, 'dynamodb:BatchWriteItem': 2 });
 });
 
 test('that something was taken out is no news', async () => {
@@ -59,7 +59,7 @@ test('that something was taken out is no news', async () => {
   expect(rig.calls()).toEqual({});
 });
 
-test.each(crashPoints({ 'events:PutEvents': 2, 'dynamodb:DeleteItem': 2 }))(
+test.each(crashPoints({ 'events:PutEvents': 2, 'dynamodb:BatchWriteItem': 2 }))(
   'the publisher is killed $when call $call of $operation: the batch comes again, and all arrive under their ids',
   async (point) => {
     const event = await committed();
@@ -73,7 +73,7 @@ test.each(crashPoints({ 'events:PutEvents': 2, 'dynamodb:DeleteItem': 2 }))(
   },
 );
 
-test.each(crashPoints({ 'dynamodb:Scan': 1, 'events:PutEvents': 2, 'dynamodb:DeleteItem': 2 }))(
+test.each(crashPoints({ 'dynamodb:Scan': 1, 'events:PutEvents': 2, 'dynamodb:BatchWriteItem': 2 }))(
   'what the stream has lost is found beneath it, though that is killed $when call $call of $operation',
   async (point) => {
     rig.crash(point);

@@ -151,7 +151,7 @@ export class StockWalkDelivery {
     if (kind < 4) {
       const operation = random.one([
         ...['BatchExecuteStatement', 'BatchExecuteStatement', 'TransactWriteItems', 'TransactWriteItems'],
-        ...['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem', 'Query', 'Scan', 'DeleteItem', 'DeleteItem'],
+        ...['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem', 'Query', 'Scan', 'DeleteItem', 'BatchWriteItem'],
       ]);
       this.rig.crash({ ...place(operation), when: random.one(['before', 'after']) });
     } else if (kind < 6)

@@ -119,7 +119,7 @@ test('the publisher reads what is committed to the outbox, empties it, and puts 
     'dynamodb:GetRecords',
     'dynamodb:GetShardIterator',
     'dynamodb:ListStreams',
-    'dynamodb:DeleteItem',
+    'dynamodb:BatchWriteItem',
     'events:PutEvents',
   ]);
   template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
@@ -132,7 +132,7 @@ test('the publisher reads what is committed to the outbox, empties it, and puts 
 test('the net beneath it looks through the outbox, empties it, and puts events on one bus', () => {
   const { actions, variables } = functionOf('', /^Publishes triggers that/);
 
-  expect(actions).toEqual(['dynamodb:Scan', 'dynamodb:DeleteItem', 'events:PutEvents']);
+  expect(actions).toEqual(['dynamodb:Scan', 'dynamodb:BatchWriteItem', 'events:PutEvents']);
   expect(variables.OVERDUE_SECONDS).toBe('60');
 });
 

@@ -1,13 +1,11 @@
 import {
   type AttributeValue,
-  BatchWriteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
-import { chunksOf } from '../../base/runtime/chunks';
-import { retryPause } from '../../base/runtime/retry-pause';
+import { deleteItems } from '../../base/runtime/delete-items';
 import { indexPrefix } from '../card-sealing';
 import { asCardToken } from '../card-token';
 import type { CardItem } from '../vault-table';
@@ -16,8 +14,6 @@ import type { Pass } from './rotation';
 const passKey = { pk: { S: 'rotation' } };
 // Items per page: one BatchGetItem, four inserts at most.
 const pageSize = 100;
-const mostDeletes = 25;
-const deleteAttempts = 5;
 
 /** The cards under an old index, page by page, and how far the pass over them has come. */
 export class OldCards {
@@ -55,20 +51,12 @@ export class OldCards {
     return { cards: (Items ?? []).map(cardOf), cursor: LastEvaluatedKey?.pk?.S };
   }
 
-  async remove(pks: readonly string[]): Promise<void> {
-    for (const chunk of chunksOf(pks, { most: mostDeletes })) {
-      let left: { DeleteRequest: { Key: Record<string, AttributeValue> } }[] = chunk.map((pk) => ({
-        DeleteRequest: { Key: { pk: { S: pk } } },
-      }));
-      for (let attempt = 1; left.length > 0; attempt++) {
-        if (attempt > deleteAttempts) throw new Error(`${left.length} old cards could not be removed now`);
-        if (attempt > 1) await retryPause(50, attempt - 1);
-        const { UnprocessedItems } = await this.dynamoDb.send(
-          new BatchWriteItemCommand({ RequestItems: { [this.tableName]: left } }),
-        );
-        left = (UnprocessedItems?.[this.tableName] ?? []) as typeof left;
-      }
-    }
+  remove(pks: readonly string[]): Promise<void> {
+    return deleteItems(
+      this.dynamoDb,
+      this.tableName,
+      pks.map((pk) => ({ pk: { S: pk } })),
+    );
   }
 }
 

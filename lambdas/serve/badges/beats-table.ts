@@ -3,6 +3,8 @@ import {
   TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { allEnded } from '../../base/runtime/all-ended';
+import { chunksOf } from '../../base/runtime/chunks';
 import { backOff, whileInConflict } from './dynamo-calls';
 import type { Item } from './item-values';
 import { onlineKey } from './lookup/online-items';
@@ -30,10 +32,10 @@ export class BeatsTable {
       if (attempt > attempts) throw new Error(`the beats of ${database} are contended`);
       if (attempt > 1) await backOff(attempt);
       if (beats.size === 0) await this.#makeMaps(database);
-      let isDone = true;
-      for (let start = 0; start < open.length; start += slotsPerUpdate)
-        isDone = (await this.#write(database, open.slice(start, start + slotsPerUpdate))) && isDone;
-      if (isDone) return;
+      const written = await allEnded(
+        [...chunksOf(open, { most: slotsPerUpdate })].map((slots) => this.#write(database, slots)),
+      );
+      if (written.every(Boolean)) return;
       beats = (await this.read([database])).get(database)!.beats;
     }
   }

@@ -2,6 +2,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { KinesisStreamEvent } from 'aws-lambda';
 import { type Change, positionOf } from '../../base/domain/change';
 import type { SourceName } from '../../base/domain/source-tables';
+import { allEnded } from '../../base/runtime/all-ended';
 import { holdRecords } from '../../base/runtime/held-records';
 import { log } from '../../base/runtime/log';
 import { readBatch } from '../../base/runtime/stream-batch';
@@ -108,8 +109,11 @@ export class ChangeReader {
     // A batch before this one may be missing, and its beats would hide it.
     if (isSuspicious(Math.min(...beats.map(({ arrivedAt }) => arrivedAt)))) await this.#givenUp.check(databases);
     const slots = beats.flatMap((beat) => beatOf(beat, epochOfChange(beat)));
-    for (const [database, { beats: before }] of known)
-      await beatsTable.note(database, before, newestBeats(database, slots));
+    await allEnded(
+      [...known].map(([database, { beats: before }]) =>
+        beatsTable.note(database, before, newestBeats(database, slots)),
+      ),
+    );
     // A batch that has neither beats nor anything held moves nothing that is said of its databases.
     const isMoved = beats.length + unusable.length > 0 || [...known.values()].some(({ held }) => held > 0);
     const now = isMoved || isLoad ? await beatsTable.read(databases) : known;

@@ -1,6 +1,6 @@
-import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { inParallel } from '../../base/runtime/in-parallel';
+import { deleteItems } from '../../base/runtime/delete-items';
 import { log } from '../../base/runtime/log';
 import type { Item } from '../badges/item-values';
 import type { StockTrigger } from './stock-trigger';
@@ -30,7 +30,6 @@ export interface Waiting {
 
 // PutEvents takes ten entries, 256 KB together; a trigger has less than three.
 const entriesPerCall = 10;
-const deletesAtOnce = 8;
 
 /** Triggers that were committed and are not yet known to be published. */
 export class Outbox {
@@ -71,10 +70,12 @@ export class Outbox {
       );
       // One that was refused stays, and is tried again.
       const taken = chunk.filter((_, index) => Entries[index]?.EventId !== undefined);
-      await inParallel(taken, deletesAtOnce, async ({ crossingId }) => {
-        const Key = { crossingId: { S: crossingId } };
-        await this.props.dynamoDb.send(new DeleteItemCommand({ TableName: this.props.tableName, Key }));
-      });
+      const ids = [...new Set(taken.map(({ crossingId }) => crossingId))];
+      await deleteItems(
+        this.props.dynamoDb,
+        this.props.tableName,
+        ids.map((id) => ({ crossingId: { S: id } })),
+      );
       result.published += taken.length;
       result.refused += chunk.length - taken.length;
     }

@@ -79,6 +79,14 @@ function isPlain(value: unknown): value is AttributeValue {
       return typeof content === 'string' && base64.test(content);
     case 'BOOL':
       return typeof content === 'boolean';
+    case 'NULL':
+      return content === true;
+    case 'L':
+      return Array.isArray(content) && content.every(isPlain);
+    case 'M':
+      if (content === null || typeof content !== 'object' || Array.isArray(content)) return false;
+      for (const name in content) if (!isPlain(content[name])) return false;
+      return true;
     default:
       return false;
   }

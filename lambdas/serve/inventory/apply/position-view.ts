@@ -1,3 +1,4 @@
+import { inParallel } from '../../../base/runtime/in-parallel';
 import { onlineItemOf } from '../../badges/features';
 import type { OnlineTable } from '../../badges/online-table';
 import type { RowView, RowWork } from '../../badges/row-applier';
@@ -9,6 +10,7 @@ import type { PositionsTable } from '../positions-table';
 const skus = 'inventory.skus';
 const stock = 'inventory.stock';
 const centres = 'inventory.fulfillment_centers';
+const groupsAtOnce = 8;
 
 /**
  * Positions as a view of the inventory database's rows. Rows are read from state once the changed ones are in it, so of
@@ -40,7 +42,9 @@ export class PositionView implements RowView {
     const targets = new Map<string, RowKey>();
     const add = (key: readonly string[]) => targets.set(stateId({ table: stock, key }), { table: stock, key });
     for (const { table, key } of rows) if (table === stock) add(key);
-    for (const { key } of skuRows) for (const row of await this.state.readGroup(stock, key[0]!)) add(row.key);
+    await inParallel(skuRows, groupsAtOnce, async ({ key }) => {
+      for (const row of await this.state.readGroup(stock, key[0]!)) add(row.key);
+    });
     if (targets.size > 0) await this.#bring([...targets.values()]);
   }
 
