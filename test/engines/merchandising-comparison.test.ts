@@ -142,7 +142,7 @@ describe('whatever the engine', () => {
 
   test('a sale of a till whose clock is a day ahead is missed once its hour is over', async () => {
     await compare({}, soon);
-    const [ahead] = salesOf(1, () => ({ occurredAt: at(lastHour), acceptedAt: at(Date.now() - 30 * hourMs) }));
+    const [ahead] = salesOf(1, () => ({ occurredAt: at(lastHour), acceptedAt: at(lastHour - 24 * hourMs) }));
     await intoLake([ahead!]);
 
     expect((await compare({}, soon)).salesMissing).toBe(1);
