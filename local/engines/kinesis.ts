@@ -110,8 +110,9 @@ class Kinesis implements KinesisEngine {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#streams.values()].map(({ records }) => records.close()));
-    await this.store.close();
+    await Promise.all([...this.#streams.values()].map(({ records }) => records.close())).finally(() =>
+      this.store.close(),
+    );
   }
 
   #stream(name: string): Stream {

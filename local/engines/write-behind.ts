@@ -55,13 +55,21 @@ export class WriteBehind {
     this.#recorded.push(inJson(change));
   }
 
-  /** Puts all that was recorded into the log, as one entry: when the process is killed, all of it is there or nothing. */
+  /**
+   * Puts all that was recorded into the log, as one entry: when the process is killed, all of it is there or nothing.
+   * Throws from the first failure on, of the log or of the database: what is built on a change that is lost would be, too.
+   */
   written(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#recorded.length === 0) return;
     const changes = this.#recorded;
     this.#recorded = [];
-    this.#log?.appendJson(`[${changes.map(textOf).join(',')}]`);
+    try {
+      this.#log?.appendJson(`[${changes.map(textOf).join(',')}]`);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
     for (const change of changes) this.#waiting.set(change.key, change);
     this.#restThenWrite();
   }
@@ -103,13 +111,14 @@ export class WriteBehind {
   }
 
   async #writeOnce(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const forget = this.#log?.cut();
     const changes = [...this.#waiting.values()];
     this.#waiting = new Map();
     try {
       await this.#write(changes);
     } catch (error) {
-      // They stay in the log, for the next process.
+      // They stay in the log, with all that came after them, for the next process.
       this.#failure = error;
       throw error;
     }

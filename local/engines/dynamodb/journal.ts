@@ -33,7 +33,6 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.changes.close();
-    await this.level.close();
+    await this.changes.close().finally(() => this.level.close());
   }
 }

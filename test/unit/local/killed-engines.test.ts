@@ -309,6 +309,9 @@ describe('changes on their way into a database', () => {
       break: () => {
         isBroken = true;
       },
+      mend: () => {
+        isBroken = false;
+      },
       write: async (changes: readonly WrittenChange[]) => {
         if (isHeld) await new Promise<void>((go) => waiting.push(go));
         if (isBroken) throw new Error('the disk is full');
@@ -383,15 +386,23 @@ describe('changes on their way into a database', () => {
   test('a database that takes nothing is told of, and nothing is lost', async () => {
     const broken = database();
     const behind = await WriteBehind.open({ file: file(), write: broken.write });
-    broken.break();
+    broken.hold();
     behind.record(put('a', 1));
     behind.written();
-    await expect(behind.settled()).rejects.toThrow('the disk is full');
+    const settled = behind.settled();
+    behind.record(put('b', 1));
+    behind.written();
+    broken.break();
+    broken.release();
+    await expect(settled).rejects.toThrow('the disk is full');
 
+    broken.mend();
     expect(() => behind.written()).toThrow('the disk is full');
+    await expect(behind.settled()).rejects.toThrow('the disk is full');
+    expect(broken.kept.size).toBe(0);
     const { kept, write } = database();
     await WriteBehind.open({ file: file(), write });
-    expect(Object.fromEntries(kept)).toEqual({ a: '1' });
+    expect(Object.fromEntries(kept)).toEqual({ a: '1', b: '1' });
   });
 
   test('without a file, changes live as long as the process', async () => {
