@@ -122,9 +122,12 @@ export class DynamoDbEngine implements Engine, StreamTips {
     if (run === undefined) {
       throw new AwsError('UnknownOperationException', `operation ${operation} is not modelled by the local DynamoDB`);
     }
-    const output = await run(this.#context, input);
-    this.journal?.written();
-    return output;
+    try {
+      return await run(this.#context, input);
+    } finally {
+      // A refusal, too, tells of what is there.
+      this.journal?.written();
+    }
   }
 
   onRecords(stream: string, listener: RecordsListener): () => void {

@@ -65,8 +65,10 @@ async function indexAt(shard: Shard, timestamp: unknown): Promise<number> {
   if (typeof timestamp !== 'number')
     throw new AwsError('InvalidArgumentException', 'an iterator of type AT_TIMESTAMP needs a Timestamp');
   const prefix = recordKey(shard.index);
+  // What comes while it is looked for is late enough.
+  const end = shard.newest + 1;
   for await (const { key, value } of shard.records.read({ gt: prefix, lt: `${prefix}~` })) {
     if (value.ApproximateArrivalTimestamp >= timestamp) return shard.indexOf(key.slice(prefix.length))!;
   }
-  return shard.newest + 1;
+  return end;
 }

@@ -60,7 +60,10 @@ export class WriteBehind {
    * Throws from the first failure on, of the log or of the database: what is built on a change that is lost would be, too.
    */
   written(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined) {
+      this.#recorded = [];
+      throw this.#failure;
+    }
     if (this.#recorded.length === 0) return;
     const changes = this.#recorded;
     this.#recorded = [];
@@ -74,9 +77,11 @@ export class WriteBehind {
     this.#restThenWrite();
   }
 
-  /** Resolves once the database has all that is in the log: for whoever reads there. */
+  /** Resolves once the database has all that is in the log by now, whatever comes meanwhile: for whoever reads there. */
   async settled(): Promise<void> {
-    while (this.#writing !== undefined || this.#waiting.size > 0) await this.#writeOn();
+    // A batch that is under way may be older than what is waiting; one that begins after it has all of that.
+    if (this.#writing !== undefined) await this.#writing;
+    if (this.#writing !== undefined || this.#waiting.size > 0) await this.#writeOn();
     if (this.#failure !== undefined) throw this.#failure;
   }
 

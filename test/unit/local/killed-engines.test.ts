@@ -365,7 +365,32 @@ describe('changes on their way into a database', () => {
 
     release();
     await settled;
+    expect(Object.fromEntries(kept)).toEqual({ a: '1' });
+    await behind.settled();
     expect(Object.fromEntries(kept)).toEqual({ a: '2', b: '2' });
+    await behind.close();
+  });
+
+  test('whoever waits for the database waits for what was there, not for all that comes meanwhile', async () => {
+    const { kept, write } = database();
+    let batches = 0;
+    const behind = await WriteBehind.open({
+      file: file(),
+      write: async (changes) => {
+        await write(changes);
+        if (++batches > 50) return;
+        behind.record(put(`more ${batches}`, 1));
+        behind.written();
+      },
+    });
+    behind.record(put('a', 1));
+    behind.written();
+
+    await behind.settled();
+
+    expect(kept.has('a')).toBe(true);
+    expect(batches).toBe(1);
+    batches = 50;
     await behind.close();
   });
 
