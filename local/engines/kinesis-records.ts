@@ -26,8 +26,7 @@ export class StreamRecords {
 
   /** `file`: the beginning of the names of a log's files; undefined: in memory. */
   static async open(database: any, file: string | undefined): Promise<StreamRecords> {
-    const write = (changes: readonly WrittenChange[]) =>
-      database.batch(changes.map((change) => ({ ...change, valueEncoding: 'utf8' })));
+    const write = (changes: readonly WrittenChange[]) => database.batch(changes);
     return new StreamRecords(database, await WriteBehind.open({ file, write }));
   }
 

@@ -5,9 +5,9 @@ export type Change =
   | { readonly type: 'put'; readonly key: string; readonly value: unknown }
   | { readonly type: 'del'; readonly key: string };
 
-/** The same with its value as JSON text: made once, for the log and for the database. */
+/** The same with its value as JSON text: made once, for the log and for the database, as a batch of LevelDB takes it. */
 export type WrittenChange =
-  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'put'; readonly key: string; readonly value: string; readonly valueEncoding: 'utf8' }
   | { readonly type: 'del'; readonly key: string };
 
 export interface WriteBehindOptions {
@@ -132,7 +132,7 @@ export class WriteBehind {
 }
 
 function inJson(change: Change): WrittenChange {
-  return change.type === 'put' ? { ...change, value: JSON.stringify(change.value) } : change;
+  return change.type === 'put' ? { ...change, value: JSON.stringify(change.value), valueEncoding: 'utf8' } : change;
 }
 
 function textOf(change: WrittenChange): string {

@@ -10,8 +10,7 @@ export class Journal {
 
   static async open(directory: string): Promise<Journal> {
     const level = db.create({ path: directory }).db;
-    const write = (changes: readonly WrittenChange[]) =>
-      level.batch(changes.map((change) => ({ ...change, valueEncoding: 'utf8' })));
+    const write = (changes: readonly WrittenChange[]) => level.batch(changes);
     return new Journal(level, await WriteBehind.open({ file: `${directory}.log`, write }));
   }
 
